@@ -1,0 +1,144 @@
+"""What to make: the parameters of one generation, and the one place where their bounds stand."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from typing import Any
+
+import msgspec
+
+from sdtui.errors import ParameterError
+
+SCHEDULERS: tuple[str, ...] = (
+    "UniPC",
+    "DPM++ 2M",
+    "DPM++ 2M Karras",
+    "DPM++ 2S",
+    "Euler",
+    "Euler a",
+    "Heun",
+    "DDIM",
+    "PNDM",
+    "LMS",
+    "DEIS",
+    "LCM",
+)
+"""The samplers under the names that users know; `sdtui.diffusion.schedulers` builds them."""
+
+MAX_PROMPT_CHARACTERS = 20_000
+MIN_STEPS, MAX_STEPS = 1, 200
+MIN_GUIDANCE, MAX_GUIDANCE = 0.0, 50.0
+MIN_SIZE, MAX_SIZE, SIZE_MULTIPLE = 64, 2048, 8
+MAX_SEED = 2**63 - 1
+"""SQLite integers end here, though torch accepts seeds up to 2**64 - 1."""
+MAX_PREVIEW_EVERY = MAX_STEPS
+LCM_MAX_STEPS = 50
+"""LCM picks its timesteps from the 50 that the distilled models were trained on."""
+
+
+def random_seed() -> int:
+    """A seed of at most ten digits, so that a person can read it out."""
+    return secrets.randbelow(2**32)
+
+
+def scheduler_name(name: str) -> str:
+    """The canonical spelling of a sampler's name given in any case."""
+    folded = " ".join(name.split()).casefold()
+    for candidate in SCHEDULERS:
+        if candidate.casefold() == folded:
+            return candidate
+    raise ParameterError(
+        "scheduler", "is not one that sdtui knows", f"Choose one of: {', '.join(SCHEDULERS)}."
+    )
+
+
+class GenerationParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The frozen, validated parameters of one picture.
+
+    `width` and `height` are in pixels. `preview_every` is in steps; 0 turns previews off.
+    Constructing (or decoding) one outside its bounds raises `ParameterError`, which names the
+    field; nothing is rounded or replaced.
+    """
+
+    prompt: str
+    negative_prompt: str = ""
+    model: str = "pocket"
+    scheduler: str = "UniPC"
+    num_inference_steps: int = 25
+    guidance_scale: float = 7.5
+    seed: int = 0
+    width: int = 128
+    height: int = 128
+    preview_every: int = 1
+
+    def __post_init__(self) -> None:
+        for field in self.__struct_fields__:
+            validate(field, getattr(self, field))
+        if self.scheduler == "LCM" and self.num_inference_steps > LCM_MAX_STEPS:
+            raise ParameterError(
+                "num_inference_steps",
+                f"must be at most {LCM_MAX_STEPS} with LCM",
+                "Four to eight steps are what LCM is for.",
+            )
+
+
+def validate(field: str, value: Any) -> None:
+    """Raise `ParameterError` unless `value` is one that the parameter `field` can take."""
+    match field:
+        case "prompt" | "negative_prompt":
+            _validate_prompt(field, value)
+        case "model":
+            if not isinstance(value, str) or not value.strip():
+                raise ParameterError(field, "is empty", "Name a model, for example pocket.")
+        case "scheduler":
+            if value not in SCHEDULERS:
+                raise ParameterError(
+                    field, "is not one that sdtui knows", f"Choose one of: {', '.join(SCHEDULERS)}."
+                )
+        case "num_inference_steps":
+            _validate_integer(field, value, MIN_STEPS, MAX_STEPS)
+        case "guidance_scale":
+            _validate_guidance(field, value)
+        case "seed":
+            _validate_integer(field, value, 0, MAX_SEED)
+        case "width" | "height":
+            _validate_integer(field, value, MIN_SIZE, MAX_SIZE)
+            if value % SIZE_MULTIPLE:
+                below = value - value % SIZE_MULTIPLE
+                raise ParameterError(
+                    field,
+                    f"must be a multiple of {SIZE_MULTIPLE}",
+                    f"Try {below} or {below + SIZE_MULTIPLE}.",
+                )
+        case "preview_every":
+            _validate_integer(field, value, 0, MAX_PREVIEW_EVERY)
+        case _:
+            raise ParameterError(field, "is not a parameter")
+
+
+def _validate_prompt(field: str, value: Any) -> None:
+    if not isinstance(value, str):
+        raise ParameterError(field, "must be text")
+    if field == "prompt" and not value.strip():
+        raise ParameterError(field, "is empty", "Say what to draw.")
+    if len(value) > MAX_PROMPT_CHARACTERS:
+        raise ParameterError(
+            field, f"has {len(value):,} characters; the limit is {MAX_PROMPT_CHARACTERS:,}"
+        )
+    if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
+        raise ParameterError(field, "holds bytes that are not UTF-8 text")
+
+
+def _validate_integer(field: str, value: Any, lowest: int, highest: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ParameterError(field, "must be a whole number")
+    if not lowest <= value <= highest:
+        raise ParameterError(field, f"must be from {lowest} to {highest}")
+
+
+def _validate_guidance(field: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ParameterError(field, "must be a finite number")
+    if not MIN_GUIDANCE <= value <= MAX_GUIDANCE:
+        raise ParameterError(field, f"must be from {MIN_GUIDANCE:g} to {MAX_GUIDANCE:g}")

@@ -1,0 +1,75 @@
+"""Where things live. `SDTUI_HOME` gathers everything under one folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+import platformdirs
+
+from sdtui.errors import EngineError
+
+_APP = "sdtui"
+_LONGEST_SOCKET_PATH = 100
+"""A Unix socket's path holds 108 bytes on Linux and 104 on macOS."""
+
+
+def _home() -> Path | None:
+    home = os.environ.get("SDTUI_HOME")
+    return Path(home).expanduser().absolute() if home else None
+
+
+def data_dir() -> Path:
+    """What must last: the database."""
+    home = _home()
+    return home / "data" if home else Path(platformdirs.user_data_dir(_APP))
+
+
+def log_dir() -> Path:
+    """The engine's and the worker's logs."""
+    home = _home()
+    return home / "logs" if home else Path(platformdirs.user_log_dir(_APP))
+
+
+def images_dir() -> Path:
+    """Saved pictures, one folder a day below it."""
+    home = _home()
+    return home / "images" if home else Path(platformdirs.user_pictures_dir()) / _APP
+
+
+def models_dir() -> Path:
+    """Models that the user put there by hand, each a folder in diffusers layout."""
+    home = _home()
+    return home / "models" if home else Path(platformdirs.user_data_dir(_APP)) / "models"
+
+
+def runtime_dir() -> Path:
+    """The engine's socket and lock, private to the user; it is made with mode 0700."""
+    home = _home()
+    directory = home / "run" if home else Path(platformdirs.user_runtime_dir(_APP))
+    if len(os.fsencode(directory / "engine.sock")) > _LONGEST_SOCKET_PATH:
+        name = hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
+        directory = Path(tempfile.gettempdir()) / f"{_APP}-{os.getuid()}-{name}"
+    return private_dir(directory)
+
+
+def socket_path() -> Path:
+    """The Unix socket on which the engine listens."""
+    return runtime_dir() / "engine.sock"
+
+
+def private_dir(directory: Path) -> Path:
+    """`directory`, made with mode 0700 if need be, and refused if it belongs to someone else."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = directory.lstat()
+    if directory.is_symlink() or status.st_uid != os.getuid():
+        raise EngineError(
+            "The engine's folder is not yours",
+            f"{directory} belongs to another user or is a link.",
+            "Remove it, or set SDTUI_HOME to a folder of your own.",
+        )
+    if status.st_mode & 0o077:
+        directory.chmod(0o700)
+    return directory
