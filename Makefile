@@ -1,0 +1,75 @@
+# Two commands do all the set-up on a fresh machine: `make run` and `make test`.
+# They need Python 3.11 or newer, git and make; everything else goes into .venv.
+
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+DEV_INSTALLED := $(VENV)/.installed-dev
+
+# The first interpreter that is new enough; `make PYTHON=/path/to/python3 run` chooses another.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$python && break; done)
+
+# What pip downloads is shown, its errors are shown, the rest is not.
+PIP_INSTALL := PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
+	$(BIN)/python -m pip install --no-input -c constraints.txt
+ONLY_DOWNLOADS := { grep --line-buffered -E '^ *Downloading [^ ]+ \(' || true; }
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check bench clean
+
+help:
+	@echo 'make run      install what is missing and start sdtui (ARGS="--help" passes arguments)'
+	@echo 'make test     install the development tools and run every test (ARGS passes to pytest)'
+	@echo 'make check    lint, formatting, types, and who may import whom'
+	@echo 'make bench    run the benchmarks (BENCH=first_paint runs one)'
+	@echo 'make install  only make .venv and install'
+	@echo 'make clean    remove .venv, caches and build output; pictures stay'
+
+install: $(INSTALLED)
+
+run: install
+	@$(BIN)/python -m sdtui $(ARGS)
+
+test: $(DEV_INSTALLED)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(DEV_INSTALLED)
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(DEV_INSTALLED)
+	@set -e; for file in $(if $(BENCH),benchmarks/$(BENCH).py,benchmarks/[a-z]*.py); do \
+		echo "== $$file"; $(BIN)/python $$file $(ARGS); done
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is younger than what it was installed from, and a failed install leaves none.
+$(INSTALLED): pyproject.toml constraints.txt
+	@if [ -z "$(PYTHON)" ]; then \
+		echo 'sdtui needs Python 3.11 or newer, and none was found on the PATH.' >&2; \
+		echo 'Install one, or name it: make PYTHON=/path/to/python3 run' >&2; exit 1; fi
+	@rm -f $@
+	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+		echo 'Making .venv with $(PYTHON).'; \
+		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+			|| { echo '$(PYTHON) is older than Python 3.11.' >&2; exit 1; }; \
+		$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); \
+			echo 'Python could not make a virtual environment; on Debian and Ubuntu,' >&2; \
+			echo 'apt install python3-venv brings what is missing.' >&2; exit 1; }; \
+		echo 'Installing, once: torch alone is from 200 MB (CPU) to some GB (CUDA), so the first'; \
+		echo 'time takes minutes. Later runs start at once.'; fi
+	@set -o pipefail; $(PIP_INSTALL) -e . | $(ONLY_DOWNLOADS)
+	@touch $@
+
+$(DEV_INSTALLED): $(INSTALLED)
+	@rm -f $@
+	@echo 'Installing the development tools.'
+	@set -o pipefail; $(PIP_INSTALL) -e '.[dev]' | $(ONLY_DOWNLOADS)
+	@touch $@
