@@ -19,7 +19,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=Tru
     time: float = msgspec.field(default_factory=_time.time)
 
 
-class JobEvent(Event, kw_only=True):
+class JobEvent(Event, frozen=True, kw_only=True):
     """The base of everything that happened to one job."""
 
     job_id: str
@@ -28,7 +28,7 @@ class JobEvent(Event, kw_only=True):
 # The engine and its model ----------------------------------------------------------------------
 
 
-class EngineStatus(Event, kw_only=True):
+class EngineStatus(Event, frozen=True, kw_only=True):
     """How the engine is. Sent on attaching and whenever any of it changes.
 
     `state` is one of "starting" (the worker imports torch), "idle", "loading", "running",
@@ -46,8 +46,8 @@ class EngineStatus(Event, kw_only=True):
     running_job_id: str | None = None
 
 
-class RequestRefused(Event, kw_only=True):
-    """A request was understood and not carried out. `field` names the parameter at fault, if any."""
+class RequestRefused(Event, frozen=True, kw_only=True):
+    """A request was understood and not carried out. `field` is the parameter at fault, if any."""
 
     request_id: str | None = None
     title: str
@@ -56,7 +56,7 @@ class RequestRefused(Event, kw_only=True):
     field: str | None = None
 
 
-class DownloadProgressed(Event, kw_only=True):
+class DownloadProgressed(Event, frozen=True, kw_only=True):
     """Bytes of a model that arrived from the hub so far. `total` is 0 while it is unknown."""
 
     model: str
@@ -65,7 +65,7 @@ class DownloadProgressed(Event, kw_only=True):
     total: int
 
 
-class ComponentLoading(Event, kw_only=True):
+class ComponentLoading(Event, frozen=True, kw_only=True):
     """A component (tokenizer, text_encoder, unet, vae, scheduler) is about to be read."""
 
     model: str
@@ -74,7 +74,7 @@ class ComponentLoading(Event, kw_only=True):
     count: int
 
 
-class ComponentLoaded(Event, kw_only=True):
+class ComponentLoaded(Event, frozen=True, kw_only=True):
     """A component is in memory. `parameters` counts its weights, `size` their bytes there."""
 
     model: str
@@ -87,7 +87,7 @@ class ComponentLoaded(Event, kw_only=True):
     seconds: float
 
 
-class ModelLoaded(Event, kw_only=True):
+class ModelLoaded(Event, frozen=True, kw_only=True):
     """All components are in memory. `memory` is what the process (or its device) holds in bytes."""
 
     model: str
@@ -100,7 +100,7 @@ class ModelLoaded(Event, kw_only=True):
     seconds: float
 
 
-class ModelFailed(Event, kw_only=True):
+class ModelFailed(Event, frozen=True, kw_only=True):
     """A model asked for by `LoadModel` could not be loaded."""
 
     model: str
@@ -112,7 +112,7 @@ class ModelFailed(Event, kw_only=True):
 # One job, in order -----------------------------------------------------------------------------
 
 
-class JobQueued(JobEvent, kw_only=True):
+class JobQueued(JobEvent, frozen=True, kw_only=True):
     """The job was accepted. `position` is how many jobs run or wait before it."""
 
     request_id: str
@@ -120,7 +120,7 @@ class JobQueued(JobEvent, kw_only=True):
     position: int
 
 
-class JobStarted(JobEvent, kw_only=True):
+class JobStarted(JobEvent, frozen=True, kw_only=True):
     """The worker took the job up."""
 
     params: GenerationParams
@@ -148,7 +148,7 @@ class TokenizedText(msgspec.Struct, frozen=True, kw_only=True):
     cut: str = ""
 
 
-class PromptTokenized(JobEvent, kw_only=True):
+class PromptTokenized(JobEvent, frozen=True, kw_only=True):
     """Stage 1: text became ids. `sequence_length` is the model's (77 for CLIP)."""
 
     sequence_length: int
@@ -157,7 +157,7 @@ class PromptTokenized(JobEvent, kw_only=True):
     negative_prompt: TokenizedText
 
 
-class PromptEncoded(JobEvent, kw_only=True):
+class PromptEncoded(JobEvent, frozen=True, kw_only=True):
     """Stage 2: ids became embeddings.
 
     `shape` is that of one prompt's (1, 77, hidden), `guided_shape` what the U-Net receives: the
@@ -173,7 +173,7 @@ class PromptEncoded(JobEvent, kw_only=True):
     seconds: float
 
 
-class LatentsDrawn(JobEvent, kw_only=True):
+class LatentsDrawn(JobEvent, frozen=True, kw_only=True):
     """Stage 3: seeded noise, (batch, channels, latent_height, latent_width), scaled.
 
     `mean` and `std` are those of the scaled latents. `memory` is what the process (or its
@@ -190,7 +190,7 @@ class LatentsDrawn(JobEvent, kw_only=True):
     memory: int
 
 
-class DenoisingStarted(JobEvent, kw_only=True):
+class DenoisingStarted(JobEvent, frozen=True, kw_only=True):
     """Stage 4 begins. `timesteps` and `sigmas` have one entry a model call.
 
     There may be more of them than `num_inference_steps` (Heun, PNDM).
@@ -203,7 +203,7 @@ class DenoisingStarted(JobEvent, kw_only=True):
     sigmas: list[float]
 
 
-class StepCompleted(JobEvent, kw_only=True):
+class StepCompleted(JobEvent, frozen=True, kw_only=True):
     """One turn of the loop. `step_index` counts from 0 and `count` is how many there are.
 
     `guidance_norm` is the Euclidean norm of noise_pred_text - noise_pred_uncond, absent when
@@ -223,14 +223,14 @@ class StepCompleted(JobEvent, kw_only=True):
     preview_seconds: float = 0.0
 
 
-class GuidanceAdjusted(JobEvent, kw_only=True):
+class GuidanceAdjusted(JobEvent, frozen=True, kw_only=True):
     """The guidance scale is another one from `step_index` on."""
 
     step_index: int
     guidance_scale: float
 
 
-class PreviewReady(JobEvent, kw_only=True):
+class PreviewReady(JobEvent, frozen=True, kw_only=True):
     """The x0 estimate after `step_index` as RGB8, row by row, `width * height * 3` bytes.
 
     `width` and `height` are the frame's own, often an eighth of the picture's.
@@ -243,7 +243,7 @@ class PreviewReady(JobEvent, kw_only=True):
     rgb: bytes
 
 
-class ImageDecoded(JobEvent, kw_only=True):
+class ImageDecoded(JobEvent, frozen=True, kw_only=True):
     """Stage 5: latents became the picture, RGB8. `upcast` says that half precision overflowed."""
 
     width: int
@@ -253,7 +253,7 @@ class ImageDecoded(JobEvent, kw_only=True):
     upcast: bool = False
 
 
-class JobSaved(JobEvent, kw_only=True):
+class JobSaved(JobEvent, frozen=True, kw_only=True):
     """The picture is a file. `seconds` is from `JobStarted` to here."""
 
     path: str
@@ -261,14 +261,14 @@ class JobSaved(JobEvent, kw_only=True):
     seconds: float
 
 
-class JobCancelled(JobEvent, kw_only=True):
+class JobCancelled(JobEvent, frozen=True, kw_only=True):
     """The user stopped the job after `completed` of `count` steps (0 of 0 before the loop)."""
 
     completed: int
     count: int
 
 
-class JobFailed(JobEvent, kw_only=True):
+class JobFailed(JobEvent, frozen=True, kw_only=True):
     """The job ended with an error."""
 
     title: str
@@ -297,6 +297,34 @@ AnyEvent = (
     | PreviewReady
     | ImageDecoded
     | JobSaved
+    | JobCancelled
+    | JobFailed
+)
+
+
+
+class WorkerReady(Event, frozen=True, kw_only=True):
+    """From the worker to its engine: torch is imported, requests are taken."""
+
+    torch_version: str
+
+
+WorkerEvent = (
+    WorkerReady
+    | DownloadProgressed
+    | ComponentLoading
+    | ComponentLoaded
+    | ModelLoaded
+    | ModelFailed
+    | JobStarted
+    | PromptTokenized
+    | PromptEncoded
+    | LatentsDrawn
+    | DenoisingStarted
+    | StepCompleted
+    | GuidanceAdjusted
+    | PreviewReady
+    | ImageDecoded
     | JobCancelled
     | JobFailed
 )

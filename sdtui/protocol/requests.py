@@ -11,7 +11,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=T
     """The base of everything that is asked."""
 
 
-class Attach(Request, kw_only=True):
+class Attach(Request, frozen=True, kw_only=True):
     """Become a client. The engine answers `EngineStatus`, then replays the job at hand.
 
     `version` is the client's `sdtui.__version__`; an engine of another version refuses.
@@ -20,7 +20,7 @@ class Attach(Request, kw_only=True):
     version: str
 
 
-class LoadModel(Request, kw_only=True):
+class LoadModel(Request, frozen=True, kw_only=True):
     """Bring a model into memory without drawing. `device` and `dtype` may be "auto"."""
 
     model: str
@@ -28,7 +28,7 @@ class LoadModel(Request, kw_only=True):
     dtype: str = "auto"
 
 
-class Submit(Request, kw_only=True):
+class Submit(Request, frozen=True, kw_only=True):
     """Queue one generation. Answered by `JobQueued` or `RequestRefused` with this `request_id`."""
 
     request_id: str
@@ -37,7 +37,7 @@ class Submit(Request, kw_only=True):
     dtype: str = "auto"
 
 
-class RunJob(Request, kw_only=True):
+class RunJob(Request, frozen=True, kw_only=True):
     """From the engine to its worker: run this job now. `started_at` is UNIX time in seconds."""
 
     job_id: str
@@ -46,24 +46,24 @@ class RunJob(Request, kw_only=True):
     dtype: str = "auto"
 
 
-class Cancel(Request, kw_only=True):
+class Cancel(Request, frozen=True, kw_only=True):
     """Stop a queued or running job before its next step."""
 
     job_id: str
 
 
-class Adjust(Request, kw_only=True):
+class Adjust(Request, frozen=True, kw_only=True):
     """Change a running job from its next step on."""
 
     job_id: str
     guidance_scale: float
 
 
-class GrantPreview(Request, kw_only=True):
+class GrantPreview(Request, frozen=True, kw_only=True):
     """The client can show one more frame. Without a credit the worker decodes no preview."""
 
 
-class Shutdown(Request, kw_only=True):
+class Shutdown(Request, frozen=True, kw_only=True):
     """End the engine. With `force`, also while a job runs."""
 
     force: bool = False
