@@ -1,0 +1,108 @@
+"""What a training run is made of: sizes, budgets and rates, as named recipes.
+
+`toy` runs in seconds, `cpu` in two hours on two cores, `h100` in twenty minutes on one GPU.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+DATA = Path(__file__).parent / "data"
+RUNS = Path(__file__).parent / "runs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class VAERecipe:
+    """The autoencoder between pixels and latents, eight times smaller each way."""
+
+    minutes: float
+    block_out_channels: tuple[int, ...] = (16, 32, 64, 128)
+    layers_per_block: int = 1
+    norm_num_groups: int = 8
+    batch_size: int = 8
+    crop_size: int = 64
+    #: Share of the steps that see whole pictures (with a quarter of the batch), not crops.
+    whole_pictures: float = 0.25
+    learning_rate: float = 1.5e-3
+    edge_weight: float = 1.0
+    kl_weight: float = 1e-4
+    ema_decay: float = 0.998
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffusionRecipe:
+    """The UNet and the text encoder, trained together on latents."""
+
+    minutes: float
+    block_out_channels: tuple[int, ...] = (64, 192)
+    layers_per_block: int = 1
+    attention_heads: int = 6
+    norm_num_groups: int = 16
+    text_hidden_size: int = 128
+    text_layers: int = 3
+    text_heads: int = 4
+    #: Captions a step, and how many noise levels the UNet sees of each.
+    captions: int = 24
+    noise_levels: int = 4
+    learning_rate: float = 1e-3
+    token_learning_rate: float = 5e-4
+    weight_decay: float = 0.01
+    dropped_captions: float = 0.1
+    ema_decay: float = 0.999
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A whole run: `python -m training.train NAME` writes to training/runs/NAME."""
+
+    name: str
+    vae: VAERecipe
+    diffusion: DiffusionRecipe
+    seed: int = 0
+    threads: int | None = None
+    device: str = "cpu"
+    #: Autocast dtype on the device, or None for plain float32.
+    autocast: str | None = None
+    compile: bool = False
+    checkpoint_minutes: float = 4.0
+    #: Share of the thing and background pairs that training never sees.
+    held_out: float = 0.1
+
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            name="toy",
+            vae=VAERecipe(minutes=0.02, block_out_channels=(8, 8, 8, 16), crop_size=32),
+            diffusion=DiffusionRecipe(
+                minutes=0.03,
+                block_out_channels=(16, 32),
+                attention_heads=2,
+                norm_num_groups=8,
+                text_hidden_size=16,
+                text_layers=1,
+                text_heads=2,
+                captions=4,
+                noise_levels=2,
+            ),
+            checkpoint_minutes=0.01,
+        ),
+        Recipe(
+            name="cpu",
+            vae=VAERecipe(minutes=36),
+            diffusion=DiffusionRecipe(minutes=80),
+            threads=2,
+        ),
+        Recipe(
+            name="h100",
+            vae=VAERecipe(minutes=6, batch_size=512, whole_pictures=0.5),
+            diffusion=DiffusionRecipe(minutes=14, captions=512, noise_levels=2),
+            device="cuda",
+            autocast="bfloat16",
+            compile=True,
+            checkpoint_minutes=2.0,
+        ),
+    )
+}

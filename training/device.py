@@ -1,0 +1,23 @@
+"""Threads, precision and determinism of a run, from its recipe."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from training.config import Recipe
+
+
+def set_up(recipe: Recipe) -> None:
+    """Give torch the recipe's threads, and fast float32 products where the device has them."""
+    if recipe.threads is not None:
+        torch.set_num_threads(recipe.threads)
+    torch.set_float32_matmul_precision("high")
+
+
+def autocast(recipe: Recipe) -> AbstractContextManager[object]:
+    """The recipe's mixed precision, or none."""
+    if recipe.autocast is None:
+        return nullcontext()
+    return torch.autocast(recipe.device, getattr(torch, recipe.autocast))

@@ -1,0 +1,124 @@
+"""Write a run as a diffusers pipeline: `python -m training.export cpu [--to FOLDER]`.
+
+Every component can be loaded by hand from its own subfolder, in fp16 safetensors. Files are
+written aside and then moved over the old ones, so that a reader never meets half a model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import tempfile
+from pathlib import Path
+
+import diffusers
+import torch
+from diffusers import AutoencoderKL, UniPCMultistepScheduler
+from transformers import CLIPTokenizer
+
+from training.config import DATA, RECIPES, RUNS, Recipe
+from training.diffusion import Model, build_model, load_trained_model
+from training.latents import balanced, load_latents
+from training.pictures import BACKGROUNDS, Things, load_things
+from training.schedule import scheduler_config
+from training.text_encoder import with_whole_vocabulary
+from training.vae import load_trained_vae
+
+POCKET = Path(__file__).parents[1] / "sdtui" / "models" / "pocket"
+
+#: What model_index.json names, in the order of the lesson.
+PIPELINE = {
+    "tokenizer": ("transformers", "CLIPTokenizer"),
+    "text_encoder": ("transformers", "CLIPTextModel"),
+    "unet": ("diffusers", "UNet2DConditionModel"),
+    "vae": ("diffusers", "AutoencoderKL"),
+    "scheduler": ("diffusers", "UniPCMultistepScheduler"),
+    "safety_checker": (None, None),
+    "feature_extractor": (None, None),
+    "image_encoder": (None, None),
+}
+
+EXAMPLES = (
+    "a red apple",
+    "a fox on a blue background",
+    "a 3d icon of a penguin on a yellow background",
+    "a hamburger on a purple background",
+    "a rocket on a black background",
+    "a cactus, pink background",
+    "an octopus on a white background",
+    "a pineapple on a green background",
+)
+
+
+def write_json(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def replace_files(source: Path, target: Path) -> None:
+    """Move every file of `source` over its namesake in `target`, one atomic move each."""
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            place = target / path.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            path.chmod(0o644)
+            path.replace(place)
+
+
+def export_pipeline(
+    model: Model,
+    vae: AutoencoderKL,
+    recipe: Recipe,
+    things: Things,
+    target: Path,
+    tokenizer: CLIPTokenizer,
+) -> None:
+    """Write tokenizer, text encoder, UNet, VAE and scheduler under `target`."""
+    text_encoder = with_whole_vocabulary(
+        model.text_encoder, recipe.diffusion, model.vocabulary, model.table
+    )
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".export-") as name:
+        folder = Path(name)
+        tokenizer.save_pretrained(folder / "tokenizer")
+        text_encoder.half().save_pretrained(folder / "text_encoder")
+        for part, network in (("unet", model.unet), ("vae", vae)):
+            halved = copy.deepcopy(network).to(memory_format=torch.contiguous_format).half()
+            halved.save_pretrained(folder / part, safe_serialization=True)
+        UniPCMultistepScheduler.from_config(scheduler_config()).save_pretrained(
+            folder / "scheduler"
+        )
+        index = {
+            "_class_name": "StableDiffusionPipeline",
+            "_diffusers_version": diffusers.__version__,
+            **{part: list(classes) for part, classes in PIPELINE.items()},
+            "requires_safety_checker": False,
+        }
+        write_json(folder / "model_index.json", index)
+        write_json(
+            folder / "things.json",
+            {
+                "things": sorted(things.names, key=str.lower),
+                "backgrounds": list(BACKGROUNDS),
+                "examples": list(EXAMPLES),
+            },
+        )
+        replace_files(folder, target)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recipe", choices=sorted(RECIPES))
+    parser.add_argument("--to", type=Path, default=POCKET, help="the pipeline's folder")
+    arguments = parser.parse_args()
+    recipe, run = RECIPES[arguments.recipe], RUNS / arguments.recipe
+    things = load_things(DATA / "pictures.npz")
+    model, facts = load_trained_model(build_model(things, recipe), recipe, run)
+    vae = balanced(load_trained_vae(recipe, run), load_latents(run / "latents.pt"))
+    tokenizer = CLIPTokenizer.from_pretrained(DATA / "tokenizer")
+    export_pipeline(model, vae, recipe, things, arguments.to, tokenizer)
+    print(f"{arguments.to}: step {facts['step']}, {facts['spent']:.0f} minutes of training")
+
+
+if __name__ == "__main__":
+    main()

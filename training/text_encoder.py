@@ -1,0 +1,84 @@
+"""The text encoder, trained on the rows of its token table that captions use.
+
+The table's other rows keep the place that the sentence model gave them, so a step costs nothing
+for the 49,000 tokens that no caption holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from training.config import DiffusionRecipe
+
+#: Spread of the token table's entries: wide beside what training moves them by.
+TOKEN_STD = 0.3
+VOCABULARY_SIZE, MAX_LENGTH = 49_408, 77
+START_ID, END_ID = 49_406, 49_407
+
+
+class Vocabulary:
+    """The tokens that captions use, renumbered without gaps."""
+
+    def __init__(self, tokenizer: CLIPTokenizer, texts: Iterable[str]) -> None:
+        self.tokenizer = tokenizer
+        rows = tokenizer(list(texts)).input_ids
+        self.token_ids = torch.tensor(sorted({START_ID, END_ID, *(i for row in rows for i in row)}))
+        self._renumbered = torch.full((VOCABULARY_SIZE,), -1)
+        self._renumbered[self.token_ids] = torch.arange(len(self.token_ids))
+
+    def encode(self, captions: Sequence[str]) -> torch.Tensor:
+        """Renumbered ids of captions, padded as in use, (batch, 77)."""
+        ids = self.tokenizer(
+            list(captions), padding="max_length", truncation=True, return_tensors="pt"
+        ).input_ids
+        renumbered = self._renumbered[ids]
+        if bool((renumbered < 0).any()):
+            raise KeyError("a caption holds a token that is not in the vocabulary")
+        return renumbered
+
+
+def text_config(recipe: DiffusionRecipe, vocabulary_size: int, end_id: int) -> CLIPTextConfig:
+    """The encoder's shape, for the whole vocabulary or a part of it."""
+    return CLIPTextConfig(
+        vocab_size=vocabulary_size,
+        hidden_size=recipe.text_hidden_size,
+        intermediate_size=4 * recipe.text_hidden_size,
+        projection_dim=recipe.text_hidden_size,
+        num_hidden_layers=recipe.text_layers,
+        num_attention_heads=recipe.text_heads,
+        max_position_embeddings=MAX_LENGTH,
+        bos_token_id=min(START_ID, end_id - 1),
+        eos_token_id=end_id,
+        pad_token_id=end_id,
+    )
+
+
+def build_text_encoder(
+    recipe: DiffusionRecipe, vocabulary: Vocabulary, table: torch.Tensor
+) -> CLIPTextModel:
+    """An untrained encoder over the vocabulary's part of `table` (49408, hidden)."""
+    size = len(vocabulary.token_ids)
+    text_encoder = CLIPTextModel(text_config(recipe, size, size - 1))
+    with torch.no_grad():
+        text_encoder.embeddings.token_embedding.weight.copy_(table[vocabulary.token_ids])
+    return text_encoder
+
+
+@torch.no_grad()
+def with_whole_vocabulary(
+    text_encoder: CLIPTextModel,
+    recipe: DiffusionRecipe,
+    vocabulary: Vocabulary,
+    table: torch.Tensor,
+) -> CLIPTextModel:
+    """The trained encoder over all 49,408 tokens, which CLIP's own ids index."""
+    whole = CLIPTextModel(text_config(recipe, VOCABULARY_SIZE, END_ID))
+    weights = text_encoder.state_dict()
+    rows = table.clone()
+    rows[vocabulary.token_ids] = weights["embeddings.token_embedding.weight"].to(rows)
+    weights["embeddings.token_embedding.weight"] = rows
+    whole.load_state_dict(weights)
+    return whole.eval()

@@ -1,0 +1,23 @@
+"""Which emoji become things that the model can draw, as things.toml lists them."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+_LISTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+
+WHOLE_GROUPS: frozenset[int] = frozenset(_LISTS["whole_groups"])
+LEFT_OUT: frozenset[str] = frozenset(_LISTS["left_out"])
+ALSO: frozenset[str] = frozenset(_LISTS["also"])
+#: Everyday words for things whose emoji name is longer or rarer, by emoji name.
+ALIASES: dict[str, tuple[str, ...]] = {
+    name: tuple(words) for name, words in _LISTS["aliases"].items()
+}
+
+
+def is_chosen(label: str, group: int | None) -> bool:
+    """Whether the emoji named `label` in emojibase's `group` is one of the model's things."""
+    if label in ALSO:
+        return True
+    return group in WHOLE_GROUPS and label not in LEFT_OUT

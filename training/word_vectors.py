@@ -1,0 +1,44 @@
+"""Where each CLIP token starts in the text encoder: near the words it resembles.
+
+Every token string goes through a sentence model, so that a word the captions never use still
+lies beside the ones they do.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import AutoModel, AutoTokenizer, CLIPTokenizer
+
+
+@torch.inference_mode()
+def embed_tokens(tokenizer: CLIPTokenizer, folder: Path, batch_size: int = 512) -> np.ndarray:
+    """Sentence vectors of all tokens' strings, (49408, 384) float32, each of length one."""
+    model = AutoModel.from_pretrained(folder).eval()
+    reader = AutoTokenizer.from_pretrained(folder)
+    tokens = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
+    strings = [tokenizer.convert_tokens_to_string([token]).strip() or token for token in tokens]
+    # Batches of like length waste no time on padding.
+    order = np.argsort([len(string) for string in strings], kind="stable")
+    vectors = np.empty((len(strings), model.config.hidden_size), np.float32)
+    for start in range(0, len(strings), batch_size):
+        rows = order[start : start + batch_size]
+        batch = reader([strings[row] for row in rows], padding=True, return_tensors="pt")
+        hidden = model(**batch).last_hidden_state
+        mask = batch["attention_mask"].unsqueeze(-1)
+        pooled = (hidden * mask).sum(1) / mask.sum(1)
+        vectors[rows] = torch.nn.functional.normalize(pooled, dim=-1).numpy()
+    return vectors
+
+
+def project(vectors: np.ndarray, hidden_size: int, std: float = 0.02) -> torch.Tensor:
+    """The principal components of `vectors`, (tokens, hidden_size), with entries of `std`."""
+    table = torch.from_numpy(vectors.astype(np.float32))
+    table = table - table.mean(0)
+    _, _, components = torch.linalg.svd(table.T @ table)
+    projected = table @ components[:hidden_size].T
+    # Each row gets the same length: how far a token lies from the mean says little here.
+    lengths = projected.norm(dim=-1, keepdim=True).clamp_min(1e-6)
+    return projected / lengths * std * hidden_size**0.5
