@@ -46,9 +46,13 @@ def models_dir() -> Path:
 
 
 def runtime_dir() -> Path:
-    """The engine's socket and lock, private to the user; it is made with mode 0700."""
+    """The engine's socket and lock, private to the user; it is made with mode 0700.
+
+    It is not in $XDG_RUNTIME_DIR, which systemd removes with the last login session: an engine
+    that works on while nobody is logged in must be found again.
+    """
     home = _home()
-    directory = home / "run" if home else Path(platformdirs.user_runtime_dir(_APP))
+    directory = home / "run" if home else Path("/tmp") / f"{_APP}-{os.getuid()}"
     if len(os.fsencode(directory / "engine.sock")) > _LONGEST_SOCKET_PATH:
         name = hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
         directory = Path(tempfile.gettempdir()) / f"{_APP}-{os.getuid()}-{name}"

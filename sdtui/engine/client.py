@@ -1,0 +1,203 @@
+"""A client's end of the engine: submit jobs, and watch everything that happens."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+
+import sdtui
+from sdtui.engine.launch import Connection, attach, attach_or_start
+from sdtui.errors import EngineError, ParameterError, SdtuiError
+from sdtui.params import GenerationParams, validate
+from sdtui.protocol.codec import Decoder, encode
+from sdtui.protocol.events import AnyEvent, EngineStatus, JobQueued, RequestRefused
+from sdtui.protocol.requests import (
+    Adjust,
+    Attach,
+    Cancel,
+    GrantPreview,
+    LoadModel,
+    Request,
+    Shutdown,
+    Submit,
+)
+
+_ATTEMPTS = 3
+"""An engine may be ending just as a client connects; the next attempt starts a new one."""
+
+
+class EngineClient:
+    """One attached client. `status` is the engine's last word about itself."""
+
+    def __init__(self, connection: Connection, status: EngineStatus) -> None:
+        self.status = status
+        self._reader, self._writer = connection
+        self._events: asyncio.Queue[AnyEvent | None] = asyncio.Queue()
+        self._events.put_nowait(status)
+        self._submissions: dict[str, asyncio.Future[str]] = {}
+        self._shutdown: asyncio.Future[None] | None = None
+        self._loss: EngineError | None = None
+        self._receiving = asyncio.create_task(self._receive())
+
+    @classmethod
+    async def connect(cls, *, start: bool = True) -> EngineClient:
+        """Attach to the engine, which is started first if none answers and `start` is true.
+
+        Raises `EngineNotRunningError` if none answers and none is to be started, and
+        `EngineError` if the engine cannot be started or is of another version.
+        """
+        for _ in range(_ATTEMPTS):
+            connection = await (attach_or_start() if start else attach())
+            answer = await _introduce(connection)
+            if isinstance(answer, EngineStatus):
+                return cls(connection, answer)
+            connection[1].close()
+            if isinstance(answer, RequestRefused):
+                raise _error(answer)
+        raise EngineError("The engine does not answer", "It closed the connection at once.")
+
+    async def submit(
+        self, params: GenerationParams, *, device: str = "auto", dtype: str = "auto"
+    ) -> str:
+        """Queue one generation and return its job id.
+
+        Raises `ParameterError` or `EngineError` when the engine refuses it or is lost.
+        """
+        request_id = secrets.token_hex(8)
+        queued = self._submissions[request_id] = asyncio.get_running_loop().create_future()
+        try:
+            await self._send(
+                Submit(request_id=request_id, params=params, device=device, dtype=dtype)
+            )
+            return await queued
+        finally:
+            del self._submissions[request_id]
+
+    async def cancel(self, job_id: str) -> None:
+        """Stop a job before its next step; `JobCancelled` says when. An ended job stays as is."""
+        await self._send(Cancel(job_id=job_id))
+
+    async def adjust(self, job_id: str, guidance_scale: float) -> None:
+        """Change a job's guidance from its next step on; `GuidanceAdjusted` says from which.
+
+        Raises `ParameterError` when `guidance_scale` is out of its bounds.
+        """
+        validate("guidance_scale", guidance_scale)
+        await self._send(Adjust(job_id=job_id, guidance_scale=guidance_scale))
+
+    async def grant_preview(self) -> None:
+        """Let the engine send one more preview."""
+        await self._send(GrantPreview())
+
+    async def load_model(self, model: str, *, device: str = "auto", dtype: str = "auto") -> None:
+        """Have a model loaded; `ModelLoaded` or `ModelFailed` says how it went."""
+        await self._send(LoadModel(model=model, device=device, dtype=dtype))
+
+    async def shutdown(self, *, force: bool = False) -> None:
+        """End the engine and return when it has closed this connection.
+
+        Raises `EngineError` when jobs run or wait and `force` is not set.
+        """
+        self._shutdown = asyncio.get_running_loop().create_future()
+        try:
+            await self._send(Shutdown(force=force))
+            await self._shutdown
+        finally:
+            self._shutdown = None
+
+    async def events(self) -> AsyncIterator[AnyEvent]:
+        """Everything that happens, from `EngineStatus` and the job at hand on.
+
+        Ends when the engine is lost or this client closes. Meant for one reader.
+        """
+        while (event := await self._events.get()) is not None:
+            yield event
+        self._events.put_nowait(None)
+
+    async def close(self) -> None:
+        """Leave; jobs go on."""
+        self._receiving.cancel()
+        await asyncio.wait({self._receiving})
+        self._writer.close()
+
+    async def _send(self, request: Request) -> None:
+        if self._loss is not None:
+            raise self._loss
+        try:
+            self._writer.write(encode(request))
+            await self._writer.drain()
+        except ConnectionError:
+            raise _lost() from None
+
+    async def _receive(self) -> None:
+        decoder: Decoder[AnyEvent] = Decoder(AnyEvent)
+        try:
+            while (event := await decoder.read(self._reader)) is not None:
+                if not self._answers(event):
+                    self._events.put_nowait(event)
+        except EngineError as error:
+            self._loss = error
+        finally:
+            self._loss = self._loss or _lost()
+            for waiting in self._submissions.values():
+                if not waiting.done():
+                    waiting.set_exception(self._loss)
+            if self._shutdown is not None and not self._shutdown.done():
+                self._shutdown.set_result(None)
+            self._events.put_nowait(None)
+
+    def _answers(self, event: AnyEvent) -> bool:
+        """Give `event` to the call that waits for it; true if nobody else needs to see it."""
+        match event:
+            case EngineStatus():
+                self.status = event
+            case JobQueued() if waiting := self._submissions.get(event.request_id):
+                waiting.set_result(event.job_id)
+            case RequestRefused() if waiting := self._submissions.get(event.request_id or ""):
+                waiting.set_exception(_error(event))
+                return True
+            case RequestRefused() if self._shutdown is not None:
+                self._shutdown.set_exception(_error(event))
+                return True
+        return False
+
+
+async def stop_engine(*, force: bool = False) -> bool:
+    """End the running engine, of whatever version; false if none runs.
+
+    Raises `EngineError` when jobs run or wait and `force` is not set.
+    """
+    try:
+        reader, writer = await attach()
+    except EngineError:
+        return False
+    try:
+        writer.write(encode(Shutdown(force=force)))
+        answer = await Decoder[AnyEvent](AnyEvent).read(reader)
+    finally:
+        writer.close()
+    if isinstance(answer, RequestRefused):
+        raise _error(answer)
+    return True
+
+
+async def _introduce(connection: Connection) -> AnyEvent | None:
+    reader, writer = connection
+    writer.write(encode(Attach(version=sdtui.__version__)))
+    return await Decoder[AnyEvent](AnyEvent).read(reader)
+
+
+def _error(refusal: RequestRefused) -> SdtuiError:
+    if refusal.field is not None:
+        reason = refusal.title.removeprefix(f"{refusal.field}: ")
+        return ParameterError(refusal.field, reason, refusal.remedy)
+    return EngineError(refusal.title, refusal.message, refusal.remedy)
+
+
+def _lost() -> EngineError:
+    return EngineError(
+        "The engine was lost",
+        "The connection to it ended.",
+        "Start again; finished pictures are saved.",
+    )

@@ -1,0 +1,364 @@
+"""The queue meets the worker: which job runs, what became of it, and what a dead worker costs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+import sdtui
+from sdtui.engine.backlog import Backlog
+from sdtui.engine.exit_causes import describe_exit
+from sdtui.engine.job import Job, JobQueue, new_job_id
+from sdtui.engine.worker_process import WORKER_COMMAND, WorkerProcess
+from sdtui.errors import EngineError
+from sdtui.history.images import save_image
+from sdtui.protocol.codec import encode
+from sdtui.protocol.events import (
+    EngineStatus,
+    Event,
+    ImageDecoded,
+    JobCancelled,
+    JobEvent,
+    JobFailed,
+    JobSaved,
+    LoadingEvent,
+    ModelFailed,
+    ModelLoaded,
+    PreviewReady,
+    WorkerEvent,
+    WorkerReady,
+)
+from sdtui.protocol.requests import (
+    Adjust,
+    Cancel,
+    GrantPreview,
+    LoadModel,
+    RunJob,
+    Submit,
+    WorkerRequest,
+)
+
+log = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 2
+"""A job whose worker dies is tried once more, then given up."""
+
+MAX_QUEUED = 1000
+
+Publish = Callable[[Event, bytes], None]
+"""Called with every event that clients may see, and its encoded form."""
+
+
+class Dispatcher:
+    """Feeds one worker from the queue, one job at a time, and saves what it draws.
+
+    `publish` is called for every event in the order in which it happened. A job ends when its
+    picture is on the disk, so its events never mix with the next one's.
+    """
+
+    def __init__(self, publish: Publish, worker_command: Sequence[str] = WORKER_COMMAND) -> None:
+        self._publish = publish
+        self._worker_command = worker_command
+        self._queue = JobQueue()
+        self._job: Job | None = None
+        self._last: Job | None = None
+        self._saving: asyncio.Task[None] | None = None
+        self._worker: WorkerProcess | None = None
+        self._worker_task: asyncio.Task[None] | None = None
+        self._ready = False
+        self._restarting = False
+        self._stopping = False
+        self._preview_granted = False
+        self._wanted_model: LoadModel | None = None
+        self._preloading: LoadModel | None = None
+        self._loading: Backlog | None = None
+        self._loaded: ModelLoaded | None = None
+        self.status = self._status_now()
+
+    # What clients ask ---------------------------------------------------------------------------
+
+    def submit(self, request: Submit) -> None:
+        """Queue a job, or raise `EngineError` when the queue is full."""
+        if self._stopping:
+            raise EngineError("The engine is stopping", "", "Try again in a moment.")
+        if len(self._queue) >= MAX_QUEUED:
+            raise EngineError("The queue is full", f"{MAX_QUEUED} jobs wait.", "Cancel some.")
+        job = Job(new_job_id(), request.request_id, request.params, request.device, request.dtype)
+        position = len(self._queue) + (self._job is not None)
+        self._queue.put(job)
+        self._emit(job.queued(position), job)
+        self._wanted_model = None
+        self._proceed()
+
+    def cancel(self, request: Cancel) -> None:
+        """Stop a job. One that has ended has said so itself, and is left alone."""
+        if job := self._queue.find(request.job_id):
+            self._queue.remove(job)
+            self._emit(JobCancelled(job_id=job.id, completed=0, count=0), job)
+            self._proceed()
+        elif self._job is not None and self._job.id == request.job_id:
+            self._job.cancelled = True
+            self._send(request)
+
+    def adjust(self, request: Adjust) -> None:
+        """Change the guidance of a job, from its next step on if it runs."""
+        if job := self._queue.find(request.job_id):
+            job.guidance_scale = request.guidance_scale
+        elif self._job is not None and self._job.id == request.job_id:
+            self._job.guidance_scale = request.guidance_scale
+            self._send(request)
+
+    def load_model(self, request: LoadModel) -> None:
+        """Bring a model into memory as soon as no job needs the worker."""
+        self._wanted_model = request
+        self._proceed()
+
+    def grant_preview(self) -> None:
+        """Let the worker make one preview; a second grant before it does so adds nothing."""
+        if self._ready and not self._preview_granted:
+            self._preview_granted = True
+            self._send(GrantPreview())
+
+    async def stop(self) -> None:
+        """End the worker and every job that is not yet being saved."""
+        self._stopping = True
+        self._tell_status()
+        if self._saving is not None:
+            await self._saving
+        for job in [*([self._job] if self._job else []), *self._queue]:
+            self._emit(JobFailed(job_id=job.id, title="The engine was stopped"), job)
+        if self._worker is not None:
+            self._worker.kill()
+        if self._worker_task is not None:
+            await self._worker_task
+
+    # What clients are shown ---------------------------------------------------------------------
+
+    @property
+    def has_jobs(self) -> bool:
+        """Whether a job runs or waits."""
+        return bool(self._job or self._queue)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether anything runs, waits or loads."""
+        return self.has_jobs or bool(self._preloading or self._wanted_model)
+
+    def replay(self, *, with_last: bool) -> Iterator[Backlog]:
+        """The records that bring a late client up to date, in order.
+
+        With `with_last`, a job that has ended stands in while none runs.
+        """
+        if self._job is not None:
+            yield self._job.record
+        elif self._loading is not None:
+            yield self._loading
+        elif self._last is not None and with_last:
+            yield self._last.record
+        for job in self._queue:
+            yield job.record
+
+    def _emit(self, event: Event, job: Job | None = None) -> None:
+        frame = encode(event)
+        if job is not None:
+            job.note(event, frame)
+        self._publish(event, frame)
+
+    def _tell_status(self) -> None:
+        status = self._status_now()
+        if msgspec.structs.replace(status, time=self.status.time) != self.status:
+            self.status = status
+            self._emit(status)
+
+    def _status_now(self) -> EngineStatus:
+        if self._stopping:
+            state = "stopping"
+        elif self._worker_task is not None and not self._ready:
+            state = "restarting" if self._restarting else "starting"
+        elif self._loading is not None:
+            state = "loading"
+        else:
+            state = "running" if self._job else "idle"
+        loaded = self._loaded
+        return EngineStatus(
+            state=state,
+            version=sdtui.__version__,
+            pid=os.getpid(),
+            model=loaded.model if loaded else "",
+            device=loaded.device if loaded else "",
+            dtype=loaded.dtype if loaded else "",
+            queued=len(self._queue),
+            running_job_id=self._job.id if self._job else None,
+        )
+
+    # The queue meets the worker -----------------------------------------------------------------
+
+    def start_worker(self) -> None:
+        """Start the worker unless it runs, so that it has torch at hand when a job comes."""
+        if self._worker_task is None and not self._stopping:
+            self._worker_task = asyncio.create_task(self._keep_worker())
+            self._tell_status()
+
+    def _proceed(self) -> None:
+        """Give an idle worker the next thing to do."""
+        if self.has_work:
+            self.start_worker()
+        if self._ready and self._job is None and not self._stopping:
+            if self._queue:
+                self._run_next()
+            elif self._wanted_model is not None:
+                self._preloading, self._wanted_model = self._wanted_model, None
+                self._send(self._preloading)
+        self._tell_status()
+
+    def _run_next(self) -> None:
+        if self._preloading is not None and self._queue.next.draws_with(self._preloading):
+            # Its model is on the way; until then the job waits where it can be cancelled at once.
+            return
+        job = self._job = self._queue.take()
+        job.attempts += 1
+        self._send(
+            RunJob(job_id=job.id, params=job.params, device=job.device, dtype=job.dtype),
+        )
+        if job.guidance_scale is not None:
+            self._send(Adjust(job_id=job.id, guidance_scale=job.guidance_scale))
+
+    def _send(self, request: WorkerRequest) -> None:
+        if self._worker is not None:
+            self._worker.send(request)
+
+    def _take(self, event: WorkerEvent) -> None:
+        """Carry on with what the worker says."""
+        if isinstance(event, WorkerReady):
+            log.info("the worker is ready with torch %s", event.torch_version)
+            self._ready, self._restarting = True, False
+            self._proceed()
+        elif isinstance(event, LoadingEvent):
+            self._take_loading(event)
+        elif self._job is not None and event.job_id == self._job.id:
+            self._take_job_event(event, self._job)
+
+    def _take_loading(self, event: LoadingEvent) -> None:
+        self._emit(event, self._job if self._preloading is None else None)
+        if isinstance(event, ModelLoaded | ModelFailed):
+            self._loading = None
+            self._loaded = event if isinstance(event, ModelLoaded) else None
+            if self._preloading is not None and self._preloading.model == event.model:
+                self._preloading = None
+            self._proceed()
+        else:
+            self._loading = self._loading or Backlog()
+            self._loading.append(event, encode(event))
+            self._loaded = None
+            self._tell_status()
+
+    def _take_job_event(self, event: JobEvent, job: Job) -> None:
+        if isinstance(event, JobCancelled | JobFailed):
+            self._finish(job, event)
+            return
+        if isinstance(event, PreviewReady):
+            self._preview_granted = False
+        self._emit(event, job)
+        if isinstance(event, ImageDecoded):
+            self._saving = asyncio.create_task(self._save(job, event))
+
+    async def _save(self, job: Job, image: ImageDecoded) -> None:
+        try:
+            path = await asyncio.to_thread(
+                save_image,
+                image.rgb,
+                image.width,
+                image.height,
+                job.params,
+                version=sdtui.__version__,
+                guidance_adjustments=job.adjustments,
+            )
+            seconds = time.time() - job.started_at
+            saved = JobSaved(
+                job_id=job.id, path=str(path), size=path.stat().st_size, seconds=seconds
+            )
+        except OSError as error:
+            log.exception("a picture could not be saved")
+            self._finish(
+                job,
+                JobFailed(
+                    job_id=job.id,
+                    title="The picture could not be saved",
+                    message=str(error),
+                    remedy="Make room there, or make the folder writable, and generate again.",
+                ),
+            )
+        else:
+            self._finish(job, saved)
+
+    def _finish(self, job: Job, event: JobSaved | JobCancelled | JobFailed) -> None:
+        self._emit(event, job)
+        self._last, self._job = job, None
+        self._saving = self._loading = None
+        self._proceed()
+
+    # The worker's life --------------------------------------------------------------------------
+
+    async def _keep_worker(self) -> None:
+        """Run workers, one after another, until one cannot even start twice in a row."""
+        failed_starts = 0
+        while failed_starts < MAX_ATTEMPTS:
+            try:
+                worker = self._worker = await WorkerProcess.start(self._worker_command)
+            except OSError:
+                log.exception("the worker's program cannot be run")
+                break
+            async for event in worker.events():
+                self._take(event)
+            if self._stopping:
+                return
+            failed_starts = 0 if self._ready else failed_starts + 1
+            self._worker_ended(worker.returncode or 0)
+        self._give_up()
+
+    def _worker_ended(self, returncode: int) -> None:
+        message, remedy = describe_exit(returncode)
+        log.error("worker ended: %s", message)
+        self._worker, self._loaded, self._loading = None, None, None
+        self._ready, self._restarting, self._preview_granted = False, True, False
+        if self._preloading is not None:
+            model, self._preloading = self._preloading.model, None
+            self._emit(
+                ModelFailed(model=model, title="Loading stopped", message=message, remedy=remedy)
+            )
+        job = self._job
+        if job is not None and job.image is None:
+            if job.cancelled:
+                self._finish(job, job.cancellation())
+            elif job.attempts >= MAX_ATTEMPTS:
+                title = f"The worker died {job.attempts} times on this job"
+                self._finish(
+                    job, JobFailed(job_id=job.id, title=title, message=message, remedy=remedy)
+                )
+            else:
+                job.start_over()
+                self._queue.put_back(job)
+                self._job = None
+        self._tell_status()
+
+    def _give_up(self) -> None:
+        """No worker can be started: say so for all that waits for one."""
+        log.error("the worker cannot be started")
+        self._worker_task, self._restarting, self._wanted_model = None, False, None
+        while self._queue:
+            job = self._queue.take()
+            self._emit(
+                JobFailed(
+                    job_id=job.id,
+                    title="The worker cannot be started",
+                    message="It ended before it was ready.",
+                    remedy="`sdtui engine logs` shows why; `sdtui doctor` checks the installation.",
+                ),
+                job,
+            )
+        self._tell_status()

@@ -1,0 +1,88 @@
+"""Start the engine, or find the one that runs: one engine for each `paths.runtime_dir()`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from sdtui import paths
+from sdtui.errors import EngineError
+
+ENGINE_COMMAND = (sys.executable, "-P", "-m", "sdtui.engine.supervisor")
+
+_START_SECONDS = 20.0
+_LARGEST_LOG_BYTES = 4 * 1024 * 1024
+
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class EngineNotRunningError(EngineError):
+    """No engine answers, and none was to be started."""
+
+    def __init__(self) -> None:
+        super().__init__("No engine runs", f"Nothing answers at {paths.socket_path()}.")
+
+
+def log_path() -> Path:
+    """The log of the engine and of its worker, mode 0600."""
+    return paths.private_dir(paths.log_dir()) / "engine.log"
+
+
+async def attach() -> Connection:
+    """A connection to the running engine, or `EngineNotRunningError`."""
+    try:
+        return await asyncio.open_unix_connection(paths.socket_path())
+    except (FileNotFoundError, ConnectionRefusedError):
+        raise EngineNotRunningError from None
+
+
+async def attach_or_start() -> Connection:
+    """A connection to the engine, which is started first if none answers.
+
+    Raises `EngineError` with the log's last line when the engine cannot be started.
+    """
+    try:
+        return await attach()
+    except EngineNotRunningError:
+        engine = start_engine()
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            return await attach()
+        except EngineNotRunningError:
+            # An exit code of 0 says that another engine was faster; that one will answer.
+            if engine.poll() or time.monotonic() > deadline:
+                raise EngineError(
+                    "The engine could not be started",
+                    _last_line(log_path()),
+                    f"Its log is {log_path()}; `sdtui doctor` checks the installation.",
+                ) from None
+            await asyncio.sleep(0.02)
+
+
+def start_engine() -> subprocess.Popen[bytes]:
+    """Start an engine that outlives this process and its terminal; it is not waited for."""
+    path = log_path()
+    if path.exists() and path.stat().st_size > _LARGEST_LOG_BYTES:
+        path.replace(path.with_suffix(".log.1"))
+    log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        return subprocess.Popen(
+            ENGINE_COMMAND,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            start_new_session=True,
+        )
+    finally:
+        os.close(log)
+
+
+def _last_line(path: Path) -> str:
+    lines = path.read_text(errors="replace").splitlines()[-1:]
+    return lines[0] if lines else "It ended without a word."

@@ -1,0 +1,232 @@
+"""The engine's own process: clients come and go, the jobs stay."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+
+import sdtui
+from sdtui.engine.dispatch import Dispatcher
+from sdtui.engine.listener import AnotherEngineServesError, listening, peer_uid
+from sdtui.engine.subscriber import Subscriber
+from sdtui.engine.worker_process import WORKER_COMMAND
+from sdtui.errors import EngineError, ParameterError, SdtuiError
+from sdtui.params import validate
+from sdtui.protocol.codec import Decoder
+from sdtui.protocol.events import FINAL_EVENTS, Event, JobStarted, PreviewReady, RequestRefused
+from sdtui.protocol.requests import (
+    Adjust,
+    Attach,
+    Cancel,
+    ClientRequest,
+    GrantPreview,
+    LoadModel,
+    Shutdown,
+    Submit,
+)
+
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 15 * 60.0
+"""An engine with no client and no work ends after this long, so that the device is free again."""
+
+_FAREWELL_SECONDS = 2.0
+"""How long the last events may take to reach the clients when the engine ends."""
+
+
+class Supervisor:
+    """Serves any number of clients on one socket and lets them share one queue and one worker."""
+
+    def __init__(
+        self,
+        *,
+        worker_command: Sequence[str] = WORKER_COMMAND,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
+        self._dispatcher = Dispatcher(self._publish, worker_command)
+        self._idle_seconds = idle_seconds
+        self._subscribers: set[Subscriber] = set()
+        self._connections: set[asyncio.Task[None]] = set()
+        self._unseen_end = False
+        self._stop = asyncio.Event()
+        self._activity = asyncio.Event()
+
+    async def serve(self, listener: socket.socket) -> None:
+        """Serve until asked to stop, signalled, or idle for long enough."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        server = await asyncio.start_unix_server(self._connected, sock=listener)
+        self._dispatcher.start_worker()
+        idle = asyncio.create_task(self._watch_idleness())
+        log.info("engine %s serves", sdtui.__version__)
+        try:
+            await self._stop.wait()
+        finally:
+            idle.cancel()
+            server.close()
+            await self._dispatcher.stop()
+            await self._dismiss_clients()
+            log.info("engine ends")
+
+    async def _watch_idleness(self) -> None:
+        while True:
+            self._activity.clear()
+            if self._subscribers or self._dispatcher.has_work:
+                await self._activity.wait()
+                continue
+            try:
+                await asyncio.wait_for(self._activity.wait(), self._idle_seconds)
+            except TimeoutError:
+                log.info("nobody and nothing needs the engine")
+                self._stop.set()
+                return
+
+    # Clients ------------------------------------------------------------------------------------
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        subscriber = Subscriber(writer)
+        delivery = asyncio.create_task(subscriber.deliver())
+        try:
+            if peer_uid(writer.get_extra_info("socket")) == os.getuid():
+                await self._converse(reader, subscriber)
+            else:
+                log.warning("a connection of another user is refused")
+        except asyncio.CancelledError:
+            log.info("a client is dismissed")
+        finally:
+            self._subscribers.discard(subscriber)
+            self._connections.discard(task)
+            self._activity.set()
+            subscriber.close()
+            await asyncio.wait({delivery}, timeout=_FAREWELL_SECONDS)
+            subscriber.abort()
+            await delivery
+
+    async def _converse(self, reader: asyncio.StreamReader, subscriber: Subscriber) -> None:
+        """Carry out what a client asks until it leaves or says what nobody understands."""
+        decoder: Decoder[ClientRequest] = Decoder(ClientRequest)
+        while True:
+            try:
+                request = await decoder.read(reader)
+            except SdtuiError as error:
+                subscriber.send(_refusal(error))
+                return
+            if request is None:
+                return
+            try:
+                self._carry_out(request, subscriber)
+            except SdtuiError as error:
+                subscriber.send(_refusal(error, request))
+                if isinstance(request, Attach):
+                    return
+
+    def _carry_out(self, request: ClientRequest, subscriber: Subscriber) -> None:
+        if isinstance(request, Shutdown):
+            self._shut_down(request)
+            return
+        if isinstance(request, Attach):
+            self._attach(request, subscriber)
+            return
+        if subscriber not in self._subscribers:
+            raise EngineError("Attach comes first", "The request was not carried out.")
+        match request:
+            case Submit():
+                self._dispatcher.submit(request)
+            case Cancel():
+                self._dispatcher.cancel(request)
+            case Adjust():
+                validate("guidance_scale", request.guidance_scale)
+                self._dispatcher.adjust(request)
+            case LoadModel():
+                self._dispatcher.load_model(request)
+            case GrantPreview():
+                subscriber.credits += 1
+                self._pass_on_credits()
+
+    def _attach(self, request: Attach, subscriber: Subscriber) -> None:
+        if request.version != sdtui.__version__:
+            raise EngineError(
+                "The engine is of another version",
+                f"The engine is {sdtui.__version__}, this program {request.version}.",
+                "Run `sdtui engine stop`, then start again.",
+            )
+        subscriber.send(self._dispatcher.status)
+        for record in self._dispatcher.replay(with_last=self._unseen_end):
+            for key, frame in record:
+                subscriber.send_frame(key, frame)
+        self._subscribers.add(subscriber)
+        self._activity.set()
+
+    def _shut_down(self, request: Shutdown) -> None:
+        if self._dispatcher.has_jobs and not request.force:
+            raise EngineError(
+                "The engine is at work",
+                "A job runs or waits.",
+                "Cancel it first, or force the engine to stop.",
+            )
+        self._stop.set()
+
+    async def _dismiss_clients(self) -> None:
+        conversations = list(self._connections)
+        for conversation in conversations:
+            conversation.cancel()
+        await asyncio.gather(*conversations, return_exceptions=True)
+
+    # Events -------------------------------------------------------------------------------------
+
+    def _publish(self, event: Event, frame: bytes) -> None:
+        """Pass an event on to every client; none of them can hold up the others."""
+        if isinstance(event, JobStarted):
+            self._unseen_end = False
+        elif isinstance(event, FINAL_EVENTS) and not self._subscribers:
+            self._unseen_end = True
+        for subscriber in self._subscribers:
+            if isinstance(event, PreviewReady):
+                subscriber.send_preview(event, frame)
+            else:
+                subscriber.send(event, frame)
+        self._pass_on_credits()
+        self._activity.set()
+
+    def _pass_on_credits(self) -> None:
+        if any(subscriber.credits for subscriber in self._subscribers):
+            self._dispatcher.grant_preview()
+
+
+def _refusal(error: SdtuiError, request: ClientRequest | None = None) -> RequestRefused:
+    return RequestRefused(
+        request_id=request.request_id if isinstance(request, Submit) else None,
+        title=error.title,
+        message=error.message,
+        remedy=error.remedy,
+        field=error.field if isinstance(error, ParameterError) else None,
+    )
+
+
+def main() -> int:
+    """Be the engine until it is no longer needed; the exit code is 0 if another one serves."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        with listening() as listener:
+            asyncio.run(Supervisor().serve(listener))
+    except AnotherEngineServesError:
+        log.info("another engine serves already")
+    except SdtuiError as error:
+        log.error("%s", error)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

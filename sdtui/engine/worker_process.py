@@ -1,0 +1,89 @@
+"""The supervisor's end of a worker: its pipes, and the truth about its death."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Sequence
+
+from sdtui.errors import SdtuiError
+from sdtui.protocol.codec import Decoder, encode
+from sdtui.protocol.events import WorkerEvent
+from sdtui.protocol.requests import WorkerRequest
+
+log = logging.getLogger(__name__)
+
+WORKER_COMMAND = (sys.executable, "-P", "-m", "sdtui.engine.worker")
+
+_LAST_WORDS_SECONDS = 2.0
+"""How long a worker's pipe may outlive its process, and its process the pipe."""
+
+_PIPE_BUFFER_BYTES = 1024 * 1024
+
+
+class WorkerProcess:
+    """One running worker. Its standard input takes requests, its standard output gives events."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._decoder: Decoder[WorkerEvent] = Decoder(WorkerEvent)
+
+    @classmethod
+    async def start(cls, command: Sequence[str] = WORKER_COMMAND) -> WorkerProcess:
+        """Start the worker; its log goes where the supervisor's standard error goes."""
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=_PIPE_BUFFER_BYTES,
+            # Ctrl-C in the terminal of an engine in the foreground is for the engine alone.
+            start_new_session=True,
+        )
+        log.info("worker %d started", process.pid)
+        return cls(process)
+
+    @property
+    def pid(self) -> int:
+        """The worker's process id."""
+        return self._process.pid
+
+    def send(self, request: WorkerRequest) -> None:
+        """Ask for something. A worker that is already dead is not told; its death is noticed."""
+        assert self._process.stdin is not None
+        if not self._process.stdin.is_closing():
+            self._process.stdin.write(encode(request))
+
+    async def events(self) -> AsyncIterator[WorkerEvent]:
+        """What the worker says, until its process has ended; `returncode` then says how."""
+        assert self._process.stdout is not None
+        end_of_pipe = self._process.stdout.feed_eof
+        loop = asyncio.get_running_loop()
+        exited = asyncio.create_task(self._process.wait())
+        # A grandchild may hold the pipe open; the worker's own last words are in it by now.
+        exited.add_done_callback(lambda _: loop.call_later(_LAST_WORDS_SECONDS, end_of_pipe))
+        try:
+            while (event := await self._read()) is not None:
+                yield event
+            await asyncio.wait({exited}, timeout=_LAST_WORDS_SECONDS)
+        finally:
+            self.kill()
+            await exited
+
+    async def _read(self) -> WorkerEvent | None:
+        assert self._process.stdout is not None
+        try:
+            return await self._decoder.read(self._process.stdout)
+        except SdtuiError:
+            log.exception("worker %d sent something that is no event", self.pid)
+            return None
+
+    @property
+    def returncode(self) -> int | None:
+        """How the process ended: negative for a signal, None while it runs."""
+        return self._process.returncode
+
+    def kill(self) -> None:
+        """End the process at once; nothing that must last is in its hands."""
+        if self._process.returncode is None:
+            self._process.kill()

@@ -1,0 +1,1 @@
+"""What was made: saved pictures that carry their own parameters."""

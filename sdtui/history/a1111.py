@@ -1,0 +1,47 @@
+"""The `parameters` text that AUTOMATIC1111's web UI writes into a PNG and other tools read."""
+
+from __future__ import annotations
+
+import json
+
+from sdtui.history.picture_record import PictureRecord
+
+_NAMED_SCHEDULES = {"DPM++ 2M Karras": ("DPM++ 2M", "Karras")}
+
+
+def parameters_text(record: PictureRecord, width: int, height: int, model_hash: str) -> str:
+    """Prompt, negative prompt and a line of "Key: value" pairs, joined with ", ".
+
+    A line of the prompts that would read as another part of the text keeps its words; such
+    readers are naive, and the exact prompts stand in the JSON beside this text.
+    """
+    params = record.params
+    sampler, schedule = _NAMED_SCHEDULES.get(params.scheduler, (params.scheduler, "Automatic"))
+    pairs: dict[str, object] = {
+        "Steps": params.num_inference_steps,
+        "Sampler": sampler,
+        "Schedule type": schedule,
+        "CFG scale": f"{params.guidance_scale:g}",
+        "Seed": params.seed,
+        "Size": f"{width}x{height}",
+    }
+    if model_hash:
+        pairs["Model hash"] = model_hash
+    pairs["Model"] = params.model
+    pairs["RNG"] = "CPU"
+    if record.guidance_adjustments:
+        pairs["CFG scale adjusted"] = ", ".join(
+            f"{guidance_scale:g} from step {step_index + 1}"
+            for step_index, guidance_scale in record.guidance_adjustments
+        )
+    pairs["Version"] = f"sdtui {record.version}"
+    lines = [params.prompt]
+    if params.negative_prompt:
+        lines.append(f"Negative prompt: {params.negative_prompt}")
+    lines.append(", ".join(f"{key}: {_quoted(value)}" for key, value in pairs.items()))
+    return "\n".join(lines)
+
+
+def _quoted(value: object) -> str:
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if any(c in text for c in ",:\n\r") else text

@@ -1,0 +1,138 @@
+"""Pictures on the disk: a PNG that says how it was made, complete or not there at all."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import secrets
+import unicodedata
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+import msgspec
+from PIL import Image, PngImagePlugin
+
+from sdtui import paths
+from sdtui.errors import SdtuiError
+from sdtui.history.a1111 import parameters_text
+from sdtui.history.picture_record import PictureRecord
+from sdtui.params import GenerationParams
+
+JSON_KEY = "sdtui"
+A1111_KEY = "parameters"
+
+_SLUG_CHARACTERS = 48
+_NUMBER = re.compile(r"(\d{4,})-")
+
+
+def save_image(
+    rgb: bytes,
+    width: int,
+    height: int,
+    params: GenerationParams,
+    *,
+    version: str,
+    model_hash: str = "",
+    guidance_adjustments: Sequence[tuple[int, float]] = (),
+    folder: Path | None = None,
+    path: Path | None = None,
+) -> Path:
+    """Save RGB8 pixels (row by row, `width * height * 3` bytes) as a PNG and return its path.
+
+    The file is `path`, or gets the next free number in `folder` (default: today's folder in
+    `paths.images_dir()`), as in `0001-a-red-apple-42.png`. It appears under its name only when
+    every byte of it is on the disk, and never takes the place of another. Pictures are the
+    user's own to share: their mode follows the umask.
+
+    Raises `FileExistsError` when `path` is taken, `OSError` when the disk or folder refuses.
+    """
+    record = PictureRecord(
+        version=version, params=params, guidance_adjustments=list(guidance_adjustments)
+    )
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt(A1111_KEY, parameters_text(record, width, height, model_hash))
+    text.add_itxt(JSON_KEY, msgspec.json.encode(record).decode())
+    buffer = BytesIO()
+    Image.frombytes("RGB", (width, height), rgb).save(buffer, "png", pnginfo=text)
+    if path is not None:
+        _write_new(path, buffer.getvalue())
+        return path
+    if folder is None:
+        folder = paths.images_dir() / datetime.date.today().isoformat()
+    folder.mkdir(parents=True, exist_ok=True)
+    return _write_numbered(folder, f"{slug(params.prompt)}-{params.seed}.png", buffer.getvalue())
+
+
+def read_record(path: Path) -> PictureRecord:
+    """What a picture saved by sdtui says about itself.
+
+    Raises `SdtuiError` when the file is no picture or says nothing that sdtui understands.
+    """
+    try:
+        with Image.open(path) as image:
+            image.load()
+            text = getattr(image, "text", {}).get(JSON_KEY, "")
+        return msgspec.json.decode(text, type=PictureRecord)
+    except (OSError, SyntaxError, ValueError, msgspec.MsgspecError, SdtuiError) as error:
+        raise SdtuiError(
+            "The picture does not say how it was made",
+            f"{path}: {error}",
+            "Only pictures saved by sdtui, and not stripped since, carry their parameters.",
+        ) from error
+
+
+def read_params(path: Path) -> GenerationParams:
+    """The parameters of a picture saved by sdtui; errors as for `read_record`."""
+    return read_record(path).params
+
+
+def slug(prompt: str) -> str:
+    """The prompt as a part of a file name: words of ASCII letters and digits, at most 48 long."""
+    ascii_text = unicodedata.normalize("NFKD", prompt).encode("ascii", "ignore").decode().lower()
+    words = "-".join(re.findall(r"[a-z0-9]+", ascii_text))
+    return words[:_SLUG_CHARACTERS].rstrip("-") or "picture"
+
+
+def _write_numbered(folder: Path, name: str, content: bytes) -> Path:
+    taken = (_NUMBER.match(entry.name) for entry in folder.iterdir())
+    number = max((int(match.group(1)) for match in taken if match), default=0)
+    while True:
+        number += 1
+        path = folder / f"{number:04}-{name}"
+        try:
+            _write_new(path, content)
+        except FileExistsError:
+            continue
+        return path
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{secrets.token_hex(8)}.part")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        _publish(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _publish(temporary: Path, path: Path) -> None:
+    """Give a finished file its name, or raise `FileExistsError`."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # No hard links here (FAT, some network mounts): take the name first, then fill it.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+        temporary.replace(path)

@@ -1,0 +1,19 @@
+"""What a saved picture says about itself, in full."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sdtui.params import GenerationParams
+
+
+class PictureRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands under `sdtui` in a saved PNG, as JSON.
+
+    `guidance_adjustments` are pairs of step index and the guidance scale from that step on, where
+    the user changed it during the run.
+    """
+
+    version: str
+    params: GenerationParams
+    guidance_adjustments: list[tuple[int, float]] = []

@@ -1,0 +1,18 @@
+"""The real supervisor, on the real socket, with a FakeWorker: `python fake_engine.py [idle] [args]`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+from sdtui.engine.listener import listening
+from sdtui.engine.supervisor import IDLE_SECONDS, Supervisor
+
+if __name__ == "__main__":
+    idle_seconds = float(sys.argv[1]) if len(sys.argv) > 1 else IDLE_SECONDS
+    worker = (sys.executable, str(Path(__file__).with_name("fake_worker.py")), *sys.argv[2:])
+    logging.basicConfig(level=logging.INFO)
+    with listening() as listener:
+        asyncio.run(Supervisor(worker_command=worker, idle_seconds=idle_seconds).serve(listener))

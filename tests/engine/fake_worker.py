@@ -1,0 +1,160 @@
+"""FakeWorker: speaks the worker's protocol without torch, and misbehaves on request.
+
+The prompt says what to do, in words: `pause=0.05` (seconds a step), `die=3` (SIGKILL itself before
+that step), `die-once=3` (the same, but only the first time that this engine's folder sees it),
+`fail` (report an error). Every picture is one grey of `params.seed`.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from sdtui.protocol.codec import Decoder, encode
+from sdtui.protocol.events import (
+    ComponentLoading,
+    GuidanceAdjusted,
+    ImageDecoded,
+    JobCancelled,
+    JobFailed,
+    JobStarted,
+    ModelLoaded,
+    PreviewReady,
+    StepCompleted,
+    WorkerReady,
+)
+from sdtui.protocol.requests import Adjust, Cancel, GrantPreview, LoadModel, RunJob, WorkerRequest
+
+
+class FakeWorker:
+    """Draws nothing, but says everything that a worker says."""
+
+    def __init__(self) -> None:
+        self.wire = os.fdopen(os.dup(1), "wb", buffering=0)
+        self.work: queue.Queue[LoadModel | RunJob | None] = queue.Queue()
+        self.cancelled: set[str] = set()
+        self.guidance: dict[str, float] = {}
+        self.credit = threading.Event()
+        self.model = ""
+
+    def say(self, event: object) -> None:
+        self.wire.write(encode(event))
+
+    def listen(self) -> None:
+        decoder: Decoder[WorkerRequest] = Decoder(WorkerRequest)
+        with os.fdopen(0, "rb") as pipe:
+            while (request := decoder.read_blocking(pipe)) is not None:
+                match request:
+                    case Cancel():
+                        self.cancelled.add(request.job_id)
+                    case Adjust():
+                        self.guidance[request.job_id] = request.guidance_scale
+                    case GrantPreview():
+                        self.credit.set()
+                    case _:
+                        self.work.put(request)
+        os._exit(0)
+
+    def load(self, model: str) -> None:
+        if self.model != model:
+            self.say(ComponentLoading(model=model, component="unet", index=0, count=1))
+            time.sleep(0.05)
+            self.model = model
+            self.say(
+                ModelLoaded(
+                    model=model,
+                    device="cpu",
+                    device_name="fake",
+                    dtype="float32",
+                    parameters=1,
+                    size=4,
+                    memory=4,
+                    seconds=0.05,
+                )
+            )
+
+    def draw(self, job: RunJob) -> None:
+        params, job_id = job.params, job.job_id
+        orders = dict(word.partition("=")[::2] for word in params.prompt.split())
+        guidance = params.guidance_scale
+        count = params.num_inference_steps
+        self.say(JobStarted(job_id=job_id, params=params))
+        self.load(params.model)
+        if "fail" in orders:
+            self.say(JobFailed(job_id=job_id, title="It went wrong", remedy="Try another."))
+            return
+        for step_index in range(count):
+            if job_id in self.cancelled:
+                self.say(JobCancelled(job_id=job_id, completed=step_index, count=count))
+                return
+            if orders.get("die") == str(step_index):
+                os.kill(os.getpid(), signal.SIGKILL)
+            if orders.get("die-once") == str(step_index):
+                mark = Path(os.environ["SDTUI_HOME"]) / "died"
+                if not mark.exists():
+                    mark.touch()
+                    os.kill(os.getpid(), signal.SIGKILL)
+            adjusted = self.guidance.pop(job_id, guidance)
+            if adjusted != guidance:
+                guidance = adjusted
+                self.say(
+                    GuidanceAdjusted(job_id=job_id, step_index=step_index, guidance_scale=guidance)
+                )
+            time.sleep(float(orders.get("pause", 0)))
+            self.say(
+                StepCompleted(
+                    job_id=job_id,
+                    step_index=step_index,
+                    count=count,
+                    timestep=float(count - step_index),
+                    sigma=1.0,
+                    latents_mean=0.0,
+                    latents_std=1.0,
+                    guidance_scale=guidance,
+                    guidance_norm=1.0,
+                    seconds=0.0,
+                )
+            )
+            if self.credit.is_set() or step_index == count - 1:
+                self.credit.clear()
+                rgb = bytes([step_index % 256]) * int(orders.get("preview-bytes", 3 * 4))
+                self.say(
+                    PreviewReady(
+                        job_id=job_id,
+                        step_index=step_index,
+                        count=count,
+                        width=2,
+                        height=2,
+                        rgb=rgb,
+                    )
+                )
+        self.say(
+            ImageDecoded(
+                job_id=job_id,
+                width=params.width,
+                height=params.height,
+                rgb=bytes([params.seed % 256]) * (params.width * params.height * 3),
+                seconds=0.0,
+            )
+        )
+
+    def run(self) -> None:
+        threading.Thread(target=self.listen, daemon=True).start()
+        self.say(WorkerReady(torch_version="none"))
+        while True:
+            request = self.work.get()
+            if isinstance(request, RunJob):
+                self.draw(request)
+            else:
+                self.load(request.model)
+
+
+if __name__ == "__main__":
+    if "--never-ready" in sys.argv:
+        sys.exit("the fake worker does not start")
+    FakeWorker().run()
