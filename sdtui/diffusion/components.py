@@ -1,0 +1,239 @@
+"""The five parts of Stable Diffusion, loaded one by one."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+# diffusers reads this when it is imported.
+os.environ.setdefault("DIFFUSERS_DISABLE_REMOTE_CODE", "1")
+
+import diffusers
+import transformers
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from sdtui.diffusion.devices import choose_device, choose_dtype, device_name, synchronize
+from sdtui.diffusion.hub import DownloadProgress, fetch
+from sdtui.diffusion.layout import (
+    COMPONENTS,
+    check_model_index,
+    check_safetensors,
+    choose_files,
+    list_files,
+    read_json,
+)
+from sdtui.errors import ModelError
+from sdtui.models import catalogue
+
+
+@dataclass(frozen=True)
+class ComponentStart:
+    """The component number `index` (from 0) of `count` is about to be read."""
+
+    component: str
+    index: int
+    count: int
+
+
+@dataclass(frozen=True)
+class ComponentEnd:
+    """The component is on its device. `parameters` counts its weights, `size` their bytes."""
+
+    component: str
+    class_name: str
+    index: int
+    count: int
+    parameters: int
+    size: int
+    seconds: float
+
+
+LoadingProgress = DownloadProgress | ComponentStart | ComponentEnd
+
+
+@dataclass(frozen=True)
+class LoadedComponents:
+    """What a picture is made with. `scheduler_config` is what every scheduler is built from.
+
+    `parameters` counts all weights and `size` their bytes; `seconds` is what loading took.
+    """
+
+    model: str
+    folder: Path
+    tokenizer: CLIPTokenizer
+    text_encoder: CLIPTextModel
+    unet: UNet2DConditionModel
+    vae: AutoencoderKL
+    scheduler_config: Mapping[str, Any]
+    device: torch.device
+    device_name: str
+    dtype: torch.dtype
+    parameters: int
+    size: int
+    seconds: float
+
+    @property
+    def vae_scale_factor(self) -> int:
+        """Pixels to one latent, along each side: 8 for Stable Diffusion."""
+        return 2 ** (len(self.vae.config.block_out_channels) - 1)
+
+
+def load(
+    model: str,
+    device: str = "auto",
+    dtype: str = "auto",
+    on_progress: Callable[[LoadingProgress], None] = lambda progress: None,
+) -> LoadedComponents:
+    """Load a model by its catalogue name, folder or hub id.
+
+    Everything is checked before the first weight is read. Raises `ModelError` naming the file at
+    fault and what to do about it.
+    """
+    started = time.perf_counter()
+    _silence_libraries()
+    torch_device = choose_device(device)
+    torch_dtype = choose_dtype(dtype, torch_device)
+    half = torch_dtype != torch.float32
+    where = catalogue.locate(model)
+    folder = where if isinstance(where, Path) else fetch(where, half=half, report=on_progress)
+
+    files = choose_files(list_files(folder), str(folder), half=half)
+    check_model_index(folder)
+    for name in files.names:
+        if name.endswith(".safetensors"):
+            check_safetensors(folder / name)
+
+    parts: dict[str, Any] = {}
+    parameters = size = 0
+    for index, component in enumerate(COMPONENTS):
+        on_progress(ComponentStart(component, index, len(COMPONENTS)))
+        component_started = time.perf_counter()
+        part = _load_component(
+            component, folder / component, files.variants.get(component), torch_device, torch_dtype
+        )
+        weights = list(part.parameters()) if isinstance(part, torch.nn.Module) else []
+        end = ComponentEnd(
+            component=component,
+            class_name=_class_name(component, part),
+            index=index,
+            count=len(COMPONENTS),
+            parameters=sum(weight.numel() for weight in weights),
+            size=sum(weight.nbytes for weight in weights),
+            seconds=time.perf_counter() - component_started,
+        )
+        parameters += end.parameters
+        size += end.size
+        parts[component] = part
+        on_progress(end)
+
+    _check_fit(folder, parts)
+    return LoadedComponents(
+        model=model,
+        folder=folder,
+        tokenizer=parts["tokenizer"],
+        text_encoder=parts["text_encoder"],
+        unet=parts["unet"],
+        vae=parts["vae"],
+        scheduler_config=parts["scheduler"],
+        device=torch_device,
+        device_name=device_name(torch_device),
+        dtype=torch_dtype,
+        parameters=parameters,
+        size=size,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _silence_libraries() -> None:
+    """Errors are raised and progress is reported, so nothing needs to be printed."""
+    for library in (diffusers, transformers):
+        library.utils.logging.set_verbosity_error()
+        library.utils.logging.disable_progress_bar()
+
+
+def _load_component(
+    component: str, folder: Path, variant: str | None, device: torch.device, dtype: torch.dtype
+) -> Any:
+    if component == "scheduler":
+        return read_json(folder / "scheduler_config.json")
+    try:
+        if component == "tokenizer":
+            return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+        module, report = _load_module(component, folder, variant, dtype)
+        missing = sorted(report["missing_keys"])
+        if missing:
+            raise ModelError(
+                "Weights are missing",
+                f"{folder} lacks {len(missing)} tensors, {missing[0]} among them.",
+                "Copy or download the whole model again.",
+            )
+        module.requires_grad_(False).eval().to(device)
+        synchronize(device)
+        return module
+    except ModelError:
+        raise
+    except torch.OutOfMemoryError as error:
+        raise ModelError(
+            "Not enough memory",
+            f"The {component} does not fit on {device_name(device)}.",
+            "Close other programs that use it, or load the model in float16 or on the CPU.",
+        ) from error
+    except Exception as error:
+        # The libraries raise whatever the damage provokes; its text is the reason to show.
+        raise ModelError(
+            f"The {component} cannot be loaded",
+            f"{folder}: {error}",
+            "Copy or download the model again.",
+        ) from error
+
+
+def _load_module(
+    component: str, folder: Path, variant: str | None, dtype: torch.dtype
+) -> tuple[torch.nn.Module, dict[str, Any]]:
+    """The component and what was missing in its file (which would be random numbers)."""
+    options: dict[str, Any] = {
+        "variant": variant,
+        "use_safetensors": True,
+        "local_files_only": True,
+        "output_loading_info": True,
+    }
+    if component == "text_encoder":
+        return CLIPTextModel.from_pretrained(folder, dtype=dtype, **options)
+    module_class = UNet2DConditionModel if component == "unet" else AutoencoderKL
+    return module_class.from_pretrained(folder, torch_dtype=dtype, **options)
+
+
+def _class_name(component: str, part: Any) -> str:
+    return part.get("_class_name", "") if component == "scheduler" else type(part).__name__
+
+
+def _check_fit(folder: Path, parts: dict[str, Any]) -> None:
+    """Refuse parts that do not work together as text to image."""
+    unet, vae, text_encoder = parts["unet"].config, parts["vae"].config, parts["text_encoder"]
+    hidden = text_encoder.config.hidden_size
+    reason = ""
+    if unet.in_channels != vae.latent_channels:
+        reason = (
+            f"the U-Net takes {unet.in_channels} channels and the VAE has {vae.latent_channels} "
+            "(an inpainting model?)"
+        )
+    elif unet.cross_attention_dim != hidden:
+        reason = (
+            f"the U-Net attends to {unet.cross_attention_dim} numbers a token and the text "
+            f"encoder gives {hidden}"
+        )
+    elif unet.time_cond_proj_dim is not None:
+        reason = "the U-Net wants the guidance scale as an input (a distilled consistency model)"
+    if reason:
+        raise ModelError(
+            "The model's parts do not fit text to image",
+            f"In {folder} {reason}.",
+            "Choose a text-to-image model of the Stable Diffusion 1.x family.",
+        )

@@ -1,0 +1,75 @@
+"""Latents → picture, through the VAE's decoder."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+from diffusers import AutoencoderKL
+from PIL import Image
+
+from sdtui.errors import GenerationError
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """The finished picture. `upcast` says that half precision overflowed and float32 was used."""
+
+    image: Image.Image
+    seconds: float
+    upcast: bool = False
+
+
+@torch.inference_mode()
+def decode(vae: AutoencoderKL, latents: torch.Tensor) -> DecodedImage:
+    """Decode latents, (1, channels, latent_height, latent_width), to an RGB picture.
+
+    A VAE that overflows in half precision is run again in float32 (and stays in half precision
+    afterwards). Raises `GenerationError` when the latents or the decoded picture are not finite:
+    such a picture would be black.
+    """
+    started = time.perf_counter()
+    if not _all_finite(latents):
+        raise GenerationError(
+            "The latents are not numbers any more",
+            "They overflowed while denoising, so there is no picture to decode.",
+            "Lower the guidance scale, try another scheduler, or load the model in float32.",
+        )
+    image = _decoder_output(vae, latents)
+    upcast = False
+    if not _all_finite(image) and vae.dtype != torch.float32:
+        image = _decoder_output_in_float32(vae, latents)
+        upcast = True
+    if not _all_finite(image):
+        raise GenerationError(
+            "The VAE's picture is not made of numbers",
+            "The decoder overflowed, in float32 too.",
+            "The VAE's weights are probably damaged: load the model again or get another copy.",
+        )
+    return DecodedImage(to_image(image), time.perf_counter() - started, upcast)
+
+
+def _decoder_output(vae: AutoencoderKL, latents: torch.Tensor) -> torch.Tensor:
+    """(1, 3, height, width), about [-1, 1]."""
+    return vae.decode(latents / vae.config.scaling_factor, return_dict=False)[0]
+
+
+def _decoder_output_in_float32(vae: AutoencoderKL, latents: torch.Tensor) -> torch.Tensor:
+    dtype = vae.dtype
+    vae.to(torch.float32)
+    try:
+        return _decoder_output(vae, latents.float())
+    finally:
+        # Half-precision weights survive the way up and down unchanged.
+        vae.to(dtype)
+
+
+def _all_finite(tensor: torch.Tensor) -> bool:
+    return bool(torch.isfinite(tensor).all())
+
+
+def to_image(image: torch.Tensor) -> Image.Image:
+    """(1, 3, height, width) in [-1, 1], clamped, as 8-bit RGB."""
+    pixels = (image[0] / 2 + 0.5).clamp(0, 1).permute(1, 2, 0).cpu().float().numpy()
+    return Image.fromarray((pixels * 255).round().astype("uint8"))

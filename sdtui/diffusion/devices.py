@@ -1,0 +1,100 @@
+"""Where tensors live and in which precision."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import sys
+
+import torch
+
+from sdtui.errors import ModelError
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device of that name; "auto" takes CUDA, then Apple's MPS, then the CPU.
+
+    Raises `ModelError` when the device is not there.
+    """
+    if name == "auto":
+        name = _available_devices()[0]
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ModelError(
+            "Unknown device", f"{name!r} is no device.", "Choose auto, cuda, mps or cpu."
+        ) from error
+    missing = device.type not in _available_devices()
+    if missing or (device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()):
+        raise ModelError(
+            "Device not available",
+            f"torch finds no {name} here.",
+            f"Choose one of: auto, {', '.join(_available_devices())}.",
+        )
+    return device
+
+
+def _available_devices() -> list[str]:
+    devices = ["cpu"]
+    if torch.backends.mps.is_available():
+        devices.insert(0, "mps")
+    if torch.cuda.is_available():
+        devices.insert(0, "cuda")
+    return devices
+
+
+def choose_dtype(name: str, device: torch.device) -> torch.dtype:
+    """The precision of that name; "auto" is float16 on a GPU and float32 on the CPU.
+
+    Stable Diffusion 1.5 is published in float16 and its U-Net stays within that range, with three
+    more bits of mantissa than bfloat16; where the VAE does not, `decode` notices. A CPU computes
+    in float32 natively and in half precision by emulation. Raises `ModelError` for other names.
+    """
+    if name == "auto":
+        return torch.float32 if device.type == "cpu" else torch.float16
+    if name not in DTYPES:
+        raise ModelError(
+            "Unknown precision", f"{name!r} is no dtype.", f"Choose auto, {', '.join(DTYPES)}."
+        )
+    return DTYPES[name]
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """`float32` and not `torch.float32`."""
+    return str(dtype).removeprefix("torch.")
+
+
+def device_name(device: torch.device) -> str:
+    """What the maker calls the device."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "mps":
+        return "Apple GPU"
+    return f"CPU, {platform.machine()}, {torch.get_num_threads()} threads"
+
+
+def memory_in_use(device: torch.device) -> int:
+    """Bytes that tensors hold on the GPU, or on the CPU the process's resident memory."""
+    if device.type == "cuda":
+        return torch.cuda.memory_allocated(device)
+    if device.type == "mps":
+        return torch.mps.current_allocated_memory()
+    return _resident_memory()
+
+
+def _resident_memory() -> int:
+    if sys.platform == "linux":
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
+            return int(file.read().split()[1]) * resource.getpagesize()
+    # macOS tells the peak, in bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has finished what it was given. A CPU always has."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()

@@ -1,0 +1,137 @@
+"""Models from the Hugging Face hub: the cache first, then a download that tells its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import HfApi, constants, hf_hub_download, try_to_load_from_cache
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+)
+from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils import tqdm
+
+from sdtui.diffusion.layout import MODEL_INDEX, check_model_index, choose_files, list_files
+from sdtui.errors import ModelError
+
+
+@dataclass(frozen=True)
+class DownloadProgress:
+    """Bytes of the model that have arrived, over all its files; `file` is the one at hand."""
+
+    file: str
+    received: int
+    total: int
+
+
+Report = Callable[[DownloadProgress], None]
+
+
+def fetch(repo_id: str, *, half: bool, report: Report) -> Path:
+    """The folder of a hub model, downloaded if the cache does not hold it whole.
+
+    Only the files that are used are downloaded, model_index.json first, so that a model of
+    another kind is refused before its weights are fetched. A model in the cache is used without
+    asking the hub. Raises `ModelError` when the hub cannot be reached or has no such model.
+    """
+    cached = _cached(repo_id, half)
+    if cached is not None:
+        return cached
+    try:
+        return _download(repo_id, half, report)
+    except ModelError:
+        raise
+    except (GatedRepoError, RepositoryNotFoundError, HFValidationError) as error:
+        raise ModelError(
+            "The hub has no such model for you",
+            f"{repo_id} does not exist at {constants.ENDPOINT}, or it asks for a licence or login.",
+            "Check the name; for a gated model accept its licence on the hub and run "
+            "`hf auth login`.",
+        ) from error
+    except (OfflineModeIsEnabled, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise _unreachable(repo_id, error) from error
+    except Exception as error:
+        # The hub's HTTP client is its own choice, and so are the errors of a lost connection.
+        if isinstance(error, _http_errors()):
+            raise _unreachable(repo_id, error) from error
+        raise
+
+
+def _http_errors() -> tuple[type[Exception], ...]:
+    from huggingface_hub.utils import _http
+
+    for name in ("httpx2", "httpx"):
+        client = getattr(_http, name, None)
+        if client is not None:
+            return (client.HTTPError,)
+    return ()
+
+
+def _unreachable(repo_id: str, error: Exception) -> ModelError:
+    reason = str(error).strip().splitlines()
+    return ModelError(
+        "The model could not be downloaded",
+        f"{repo_id} from {constants.ENDPOINT}: {reason[0] if reason else type(error).__name__}",
+        "Check the connection and the free disk space, then try again; what has arrived is kept. "
+        "Without a network, choose the bundled model pocket or give the folder of a model.",
+    )
+
+
+def _cached(repo_id: str, half: bool) -> Path | None:
+    """The snapshot in the hub's cache if it holds every file that is needed."""
+    index = try_to_load_from_cache(repo_id, MODEL_INDEX)
+    if not isinstance(index, str):
+        return None
+    folder = Path(index).parent
+    try:
+        choose_files(list_files(folder), str(folder), half=half)
+    except ModelError:
+        return None
+    return folder
+
+
+def _download(repo_id: str, half: bool, report: Report) -> Path:
+    api = HfApi()
+    revision = api.model_info(repo_id).sha
+    sizes = {
+        entry.path: entry.size
+        for entry in api.list_repo_tree(repo_id, recursive=True, revision=revision)
+        if isinstance(entry, RepoFile)
+    }
+    files = choose_files(sizes, repo_id, half=half).names
+    total = sum(sizes[name] for name in files)
+    finished = 0
+    for name in files:
+        report(DownloadProgress(name, finished, total))
+        bar = _bar_class(name, finished, total, report)
+        path = Path(hf_hub_download(repo_id, name, revision=revision, tqdm_class=bar))
+        finished += sizes[name]
+        report(DownloadProgress(name, finished, total))
+        if name == MODEL_INDEX:
+            folder = path.parent
+            check_model_index(folder)
+    return folder
+
+
+def _bar_class(file: str, finished: int, total: int, report: Report) -> type[tqdm]:
+    """A progress bar that draws nothing and reports the bytes of one file."""
+
+    class ReportingBar(tqdm):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            self.received = options.get("initial") or 0
+            super().__init__(*args, **{**options, "disable": True})
+
+        def update(self, n: float | None = 1) -> bool | None:
+            self.received += int(n or 0)
+            report(DownloadProgress(file, min(finished + self.received, total), total))
+            return super().update(n)
+
+    return ReportingBar

@@ -1,0 +1,180 @@
+"""The diffusers layout of a model: which files it needs, and whether they are whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sdtui.errors import ModelError
+
+MODEL_INDEX = "model_index.json"
+COMPONENTS = ("tokenizer", "text_encoder", "unet", "vae", "scheduler")
+
+_CLASSES = {
+    "tokenizer": {"CLIPTokenizer", "CLIPTokenizerFast"},
+    "text_encoder": {"CLIPTextModel"},
+    "unet": {"UNet2DConditionModel"},
+    "vae": {"AutoencoderKL"},
+}
+"""What sdtui builds. The scheduler's class is free: only its configuration is used."""
+
+_WEIGHTS = {
+    "text_encoder": "model",
+    "unet": "diffusion_pytorch_model",
+    "vae": "diffusion_pytorch_model",
+}
+_PICKLES = (".bin", ".ckpt", ".pt", ".pth")
+_LONGEST_HEADER = 100_000_000
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """The files that a model needs, as paths below its folder.
+
+    `variants` tells for each component with weights which variant is meant: "fp16" or None.
+    """
+
+    names: list[str]
+    variants: dict[str, str | None]
+
+
+def choose_files(names: Collection[str], where: str, *, half: bool) -> ModelFiles:
+    """Pick what is needed from all the files of a model, a local one or one on the hub.
+
+    With `half` the fp16 variant is taken where it exists. Raises `ModelError` naming the file
+    that is missing in `where`.
+    """
+    if MODEL_INDEX not in names:
+        raise ModelError(
+            "Not a diffusers model",
+            f"{where} holds no {MODEL_INDEX}.",
+            "Give a folder or a hub id in diffusers layout. A single .safetensors or .ckpt file "
+            "must be converted first.",
+        )
+    needed = [MODEL_INDEX, *_tokenizer_files(names, where)]
+    variants = {}
+    for component, stem in _WEIGHTS.items():
+        needed.append(_required(names, where, f"{component}/config.json"))
+        weights, variants[component] = _weights(names, where, f"{component}/{stem}", half)
+        needed.append(weights)
+    needed.append(_required(names, where, "scheduler/scheduler_config.json"))
+    return ModelFiles(needed, variants)
+
+
+def _required(names: Collection[str], where: str, name: str) -> str:
+    if name not in names:
+        raise ModelError(
+            "A file of the model is missing",
+            f"{where} holds no {name}.",
+            "Copy or download the whole model again.",
+        )
+    return name
+
+
+def _tokenizer_files(names: Collection[str], where: str) -> list[str]:
+    settings = [name for name in names if name == "tokenizer/tokenizer_config.json"]
+    if "tokenizer/tokenizer.json" in names:
+        return ["tokenizer/tokenizer.json", *settings]
+    return [
+        _required(names, where, "tokenizer/vocab.json"),
+        _required(names, where, "tokenizer/merges.txt"),
+        *settings,
+    ]
+
+
+def _weights(names: Collection[str], where: str, stem: str, half: bool) -> tuple[str, str | None]:
+    full, fp16 = f"{stem}.safetensors", f"{stem}.fp16.safetensors"
+    if fp16 in names and (half or full not in names):
+        return fp16, "fp16"
+    if full in names:
+        return full, None
+    component = stem.split("/")[0]
+    if any(name.startswith(f"{component}/") and name.endswith(_PICKLES) for name in names):
+        raise ModelError(
+            "Only pickled weights",
+            f"{where} holds the {component} as a pickle and not as {full}. "
+            "Reading a pickle may run any program that is hidden in it.",
+            "Get the safetensors version of this model, or convert it where you trust it.",
+        )
+    return _required(names, where, full), None
+
+
+def check_model_index(folder: Path) -> None:
+    """Refuse a model made of other parts than Stable Diffusion's, naming the part."""
+    index = read_json(folder / MODEL_INDEX)
+    for component in COMPONENTS:
+        entry = index.get(component)
+        class_name = entry[1] if isinstance(entry, list) and len(entry) == 2 else None
+        allowed = _CLASSES.get(component)
+        if class_name is None or (allowed is not None and class_name not in allowed):
+            wanted = " or ".join(sorted(allowed)) if allowed else "a scheduler"
+            raise ModelError(
+                "Not a Stable Diffusion 1.x model",
+                f"{folder / MODEL_INDEX} names {class_name or 'nothing'} as {component}; "
+                f"sdtui runs {wanted}.",
+                "Choose a model of the Stable Diffusion 1.x family.",
+            )
+    second = [name for name in ("text_encoder_2", "transformer", "prior") if index.get(name)]
+    if second:
+        raise ModelError(
+            "Not a Stable Diffusion 1.x model",
+            f"{folder / MODEL_INDEX} has a {second[0]}, which sdtui does not run.",
+            "Choose a model of the Stable Diffusion 1.x family.",
+        )
+
+
+def check_safetensors(path: Path) -> None:
+    """Compare a file's length with what its header promises, without reading the weights.
+
+    The header is an 8-byte little-endian length and JSON with each tensor's `data_offsets`.
+    Raises `ModelError` naming the file; a short one would end the process when it is read.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        header_size = int.from_bytes(file.read(8), "little")
+        if size < 8 or header_size > min(size - 8, _LONGEST_HEADER):
+            raise _damaged(path, f"It has {size:,} bytes, too few for its own header.")
+        try:
+            header = json.loads(file.read(header_size))
+            ends = [entry["data_offsets"][1] for name, entry in header.items() if name[:2] != "__"]
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise _damaged(path, "Its header is no safetensors header.") from error
+    expected = 8 + header_size + max(ends, default=0)
+    if size != expected:
+        raise _damaged(path, f"It has {size:,} bytes and should have {expected:,}.")
+
+
+def _damaged(path: Path, reason: str) -> ModelError:
+    return ModelError(
+        "A weights file is damaged",
+        f"{path}: {reason}",
+        "Delete this file and copy or download it again.",
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file. Raises `ModelError` naming the file when it holds none."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            "A file of the model cannot be read",
+            f"{path}: {error}",
+            "Copy or download it again.",
+        ) from error
+    if not isinstance(content, dict):
+        raise ModelError(
+            "A file of the model cannot be read",
+            f"{path} holds no JSON object.",
+            "Copy or download it again.",
+        )
+    return content
+
+
+def list_files(folder: Path) -> set[str]:
+    """The files of a model's folder, as choose_files wants them."""
+    files = [*folder.glob("*"), *folder.glob("*/*")]
+    return {path.relative_to(folder).as_posix() for path in files if path.is_file()}

@@ -1,0 +1,132 @@
+"""The x0 estimate as a small picture, cheaply enough to make at every step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from diffusers import AutoencoderKL
+
+from sdtui.diffusion.components import LoadedComponents
+
+VAE_SHARE = 0.02
+"""The share of the steps' time that previews through the VAE may take."""
+_LONGEST_SIDE = 256
+_FIT_PICTURES = 16
+_FIT_SIDE = 64
+
+_SD_1_FACTORS = (
+    (0.3512, 0.2297, 0.3227),
+    (0.3250, 0.4974, 0.2350),
+    (-0.2829, 0.1762, 0.2721),
+    (-0.2120, -0.2616, -0.7177),
+)
+"""Latent channels to R, G, B for the VAE of Stable Diffusion 1.x, as ComfyUI uses them."""
+
+
+@dataclass(frozen=True)
+class PreviewFrame:
+    """RGB8, row by row, `width * height * 3` bytes. `method` is "linear" or "vae"."""
+
+    width: int
+    height: int
+    rgb: bytes
+    method: str
+
+
+class PreviewDecoder:
+    """Makes frames of x0 estimates for one model.
+
+    The linear map from latents to colours costs next to nothing. The VAE itself draws them when
+    it fits `VAE_SHARE` of the steps' time, which is known once it has decoded a picture
+    (`vae_decoded`).
+    """
+
+    def __init__(self, components: LoadedComponents) -> None:
+        self._vae = components.vae
+        self._vae_seconds_per_latent = float("inf")
+        self._factors, self._bias = latent_to_rgb(components.vae)
+
+    def vae_decoded(self, latents: torch.Tensor, seconds: float) -> None:
+        """Learn from a real decoding what the VAE costs. The fastest one counts."""
+        seconds_per_latent = seconds / latents[0, 0].numel()
+        self._vae_seconds_per_latent = min(self._vae_seconds_per_latent, seconds_per_latent)
+
+    def method(self, denoised: torch.Tensor, step_seconds: float, preview_every: int) -> str:
+        """Choose "vae" if it fits its share of `preview_every` steps, else "linear"."""
+        vae_seconds = self._vae_seconds_per_latent * denoised[0, 0].numel()
+        return "vae" if vae_seconds <= VAE_SHARE * step_seconds * preview_every else "linear"
+
+    @torch.inference_mode()
+    def decode(
+        self, denoised: torch.Tensor, step_seconds: float = 0.0, preview_every: int = 1
+    ) -> PreviewFrame:
+        """Draw an x0 estimate, (1, channels, latent_height, latent_width).
+
+        `step_seconds` is what a step took without its preview, 0.0 while it is unknown.
+        """
+        method = self.method(denoised, step_seconds, preview_every)
+        if method == "vae":
+            latents = denoised.to(self._vae.dtype) / self._vae.config.scaling_factor
+            rgb = _shrink(self._vae.decode(latents, return_dict=False)[0].float())
+        else:
+            rgb = torch.einsum("bchw,cr->brhw", denoised.float(), self._factors)
+            rgb = rgb + self._bias[:, None, None]
+        pixels = rgb[0].nan_to_num().div(2).add(0.5).clamp(0, 1).mul(255).round().to(torch.uint8)
+        rows = pixels.permute(1, 2, 0).contiguous().cpu().numpy()
+        return PreviewFrame(rows.shape[1], rows.shape[0], rows.tobytes(), method)
+
+
+def _shrink(rgb: torch.Tensor) -> torch.Tensor:
+    """A picture no longer than a terminal can show, averaged down by a whole factor."""
+    factor = -(-max(rgb.shape[-2:]) // _LONGEST_SIDE)
+    return torch.nn.functional.avg_pool2d(rgb, factor) if factor > 1 else rgb
+
+
+def latent_to_rgb(vae: AutoencoderKL) -> tuple[torch.Tensor, torch.Tensor]:
+    """The linear map from latents as the U-Net sees them to RGB in [-1, 1].
+
+    Returns factors, (latent_channels, 3), and bias, (3,), float32 on the VAE's device: the
+    published ones for the VAE of Stable Diffusion 1.x, otherwise fitted to this VAE.
+    """
+    if is_sd_1_vae(vae):
+        return (
+            torch.tensor(_SD_1_FACTORS, device=vae.device),
+            torch.zeros(3, device=vae.device),
+        )
+    return fit_latent_to_rgb(vae)
+
+
+def is_sd_1_vae(vae: AutoencoderKL) -> bool:
+    """Whether the configuration is that of Stable Diffusion 1.x (and its finetuned VAEs)."""
+    config = vae.config
+    return (
+        config.latent_channels == 4
+        and abs(config.scaling_factor - 0.18215) < 1e-6
+        and tuple(config.block_out_channels) == (128, 256, 512, 512)
+    )
+
+
+@torch.inference_mode()
+def fit_latent_to_rgb(vae: AutoencoderKL) -> tuple[torch.Tensor, torch.Tensor]:
+    """Least squares between this VAE's latents and its own decoded colours.
+
+    The latents are those of soft colour fields, so they lie where pictures lie; each latent is
+    compared with the mean colour of the pixels that it becomes.
+    """
+    generator = torch.Generator("cpu").manual_seed(0)
+    corners = torch.rand((_FIT_PICTURES, 3, 4, 4), generator=generator) * 2.4 - 1.2
+    fields = torch.nn.functional.interpolate(corners, size=_FIT_SIDE, mode="bilinear")
+    pictures = fields.clamp(-1, 1).to(vae.device, vae.dtype)
+
+    latents = vae.encode(pictures).latent_dist.mean
+    decoded = vae.decode(latents, return_dict=False)[0].float()
+    colours = torch.nn.functional.adaptive_avg_pool2d(decoded, latents.shape[-2:])
+
+    channels = latents.shape[1]
+    inputs = (latents.float() * vae.config.scaling_factor).permute(0, 2, 3, 1)
+    inputs = inputs.reshape(-1, channels).cpu()
+    targets = colours.permute(0, 2, 3, 1).reshape(-1, 3).cpu()
+    with_bias = torch.cat([inputs, torch.ones(len(inputs), 1)], dim=1)
+    solution = torch.linalg.lstsq(with_bias, targets.clamp(-1, 1)).solution.to(vae.device)
+    return solution[:channels], solution[channels]

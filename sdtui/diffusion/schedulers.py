@@ -1,0 +1,125 @@
+"""The samplers under the names that users know, and the schedulers of diffusers beneath them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import (
+    DDIMScheduler,
+    DEISMultistepScheduler,
+    DPMSolverMultistepScheduler,
+    DPMSolverSinglestepScheduler,
+    EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
+    HeunDiscreteScheduler,
+    LCMScheduler,
+    LMSDiscreteScheduler,
+    PNDMScheduler,
+    UniPCMultistepScheduler,
+)
+
+from sdtui.errors import ModelError
+from sdtui.params import SCHEDULERS
+
+_NO_RESCALED_SIGMAS = {
+    "use_karras_sigmas": False,
+    "use_exponential_sigmas": False,
+    "use_beta_sigmas": False,
+}
+
+_SCHEDULERS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "UniPC": (UniPCMultistepScheduler, {}),
+    "DPM++ 2M": (
+        DPMSolverMultistepScheduler,
+        {"algorithm_type": "dpmsolver++", "solver_order": 2, **_NO_RESCALED_SIGMAS},
+    ),
+    "DPM++ 2M Karras": (
+        DPMSolverMultistepScheduler,
+        {
+            "algorithm_type": "dpmsolver++",
+            "solver_order": 2,
+            **_NO_RESCALED_SIGMAS,
+            "use_karras_sigmas": True,
+        },
+    ),
+    "DPM++ 2S": (
+        DPMSolverSinglestepScheduler,
+        # An odd number of second-order steps needs a first-order one at its end.
+        {"algorithm_type": "dpmsolver++", "solver_order": 2, "lower_order_final": True},
+    ),
+    "Euler": (EulerDiscreteScheduler, {}),
+    "Euler a": (EulerAncestralDiscreteScheduler, {}),
+    "Heun": (HeunDiscreteScheduler, {}),
+    # Latents are not confined to [-1, 1], for which DDIM's clipping was made.
+    "DDIM": (DDIMScheduler, {"clip_sample": False}),
+    # Stable Diffusion was published with the linear multistep half of PNDM alone.
+    "PNDM": (PNDMScheduler, {"skip_prk_steps": True}),
+    "LMS": (LMSDiscreteScheduler, {}),
+    "DEIS": (DEISMultistepScheduler, {}),
+    "LCM": (LCMScheduler, {}),
+}
+assert tuple(_SCHEDULERS) == SCHEDULERS
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A scheduler set to its timesteps: one entry a call of the U-Net.
+
+    There may be more entries than `num_inference_steps` (Heun and PNDM call the U-Net more often).
+    `timesteps` stay on the CPU, where the scheduler looks up its coefficients, so that no step
+    waits for the device. `sigmas` are noise over signal, sqrt(1 - alphas_cumprod) /
+    sqrt(alphas_cumprod), of the latents that the U-Net is shown at each entry.
+    """
+
+    name: str
+    scheduler: Any
+    timesteps: torch.Tensor
+    sigmas: torch.Tensor
+
+    @property
+    def prediction_type(self) -> str:
+        """What the U-Net predicts: epsilon, v_prediction or sample."""
+        return self.scheduler.config.prediction_type
+
+    @property
+    def init_noise_sigma(self) -> float:
+        """The standard deviation of the noise from which this schedule starts."""
+        return float(self.scheduler.init_noise_sigma)
+
+    def __len__(self) -> int:
+        return len(self.timesteps)
+
+
+def make_scheduler(name: str, config: Mapping[str, Any]) -> Any:
+    """The diffusers scheduler behind a user's name, built from the model's scheduler config."""
+    scheduler_class, overrides = _SCHEDULERS[name]
+    return scheduler_class.from_config(config, **overrides)
+
+
+def make_schedule(name: str, config: Mapping[str, Any], num_inference_steps: int) -> Schedule:
+    """Build the scheduler and choose its timesteps.
+
+    Raises `ModelError` when the model's noise schedule does not suit the scheduler.
+    """
+    try:
+        scheduler = make_scheduler(name, config)
+        scheduler.set_timesteps(num_inference_steps)
+    except (ValueError, NotImplementedError) as error:
+        raise ModelError(
+            f"{name} does not run on this model",
+            str(error),
+            "Choose another scheduler, for example UniPC.",
+        ) from error
+    timesteps = scheduler.timesteps
+    return Schedule(name, scheduler, timesteps, _sigmas(scheduler, timesteps))
+
+
+def _sigmas(scheduler: Any, timesteps: torch.Tensor) -> torch.Tensor:
+    """Noise over signal at each timestep, (steps,): the scheduler's own table if it has one."""
+    if hasattr(scheduler, "sigmas"):
+        return scheduler.sigmas[: len(timesteps)].to("cpu", torch.float32)
+    alphas_cumprod = scheduler.alphas_cumprod[timesteps.long()]
+    return ((1 - alphas_cumprod) / alphas_cumprod).sqrt().to("cpu", torch.float32)

@@ -1,0 +1,1 @@
+"""Which models can be loaded, and the one that comes along (`pocket`)."""

@@ -1,0 +1,149 @@
+"""What can be loaded: the bundled model, Stable Diffusion 1.5, and folders of the user's own."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sdtui import paths
+from sdtui.errors import ModelError
+from sdtui.text import clean
+
+POCKET = "pocket"
+STABLE_DIFFUSION_1_5 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+_DEFAULT_SIZE = (512, 512)
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+
+_MOVED = {"runwayml/stable-diffusion-v1-5": STABLE_DIFFUSION_1_5}
+"""Hub ids that are gone, and where the same weights are now."""
+
+
+@dataclass(frozen=True)
+class CatalogueEntry:
+    """One model to choose from. The native size is in pixels: what it was trained to draw."""
+
+    name: str
+    title: str
+    description: str
+    native_width: int
+    native_height: int
+
+
+def entries() -> list[CatalogueEntry]:
+    """The models to choose from: the bundled one, SD 1.5, then folders in the models folder."""
+    known = [
+        _entry(POCKET, "Pocket", "comes with sdtui, draws emoji on a CPU"),
+        _entry(
+            STABLE_DIFFUSION_1_5, "Stable Diffusion 1.5", "from the Hugging Face hub, about 2 GB"
+        ),
+    ]
+    names = {entry.name for entry in known}
+    own = [folder for folder in _own_folders() if folder.name not in names]
+    return known + [_entry(folder.name, folder.name, f"in {folder}") for folder in own]
+
+
+def locate(model: str) -> Path | str:
+    """Where a model is: a folder in diffusers layout, or a hub id.
+
+    `model` is a name of `entries()`, a folder, or a hub id; one that has moved on the hub gives
+    its new id (`moved_note` says so). Raises `ModelError` for anything else.
+    """
+    if model == POCKET:
+        return Path(__file__).parent / POCKET
+    for folder in _own_folders():
+        if folder.name == model:
+            return folder
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return folder.resolve()
+    if folder.is_file():
+        raise ModelError(
+            "Not a model folder",
+            f"{clean(model)} is a file.",
+            "Give a folder in diffusers layout, the one that holds model_index.json.",
+        )
+    if _HUB_ID.fullmatch(model):
+        return _MOVED.get(model, model)
+    raise ModelError(
+        "Unknown model",
+        f"{clean(model, limit=200)} is neither a model's name, nor a folder, nor a hub id.",
+        f"Known models: {', '.join(entry.name for entry in entries())}.",
+    )
+
+
+def moved_note(model: str) -> str | None:
+    """What to tell the user when `model` has moved on the hub, otherwise None."""
+    if model in _MOVED:
+        return f"{model} is gone from the hub; the same weights are at {_MOVED[model]}."
+    return None
+
+
+def native_size(model: str) -> tuple[int, int]:
+    """Width and height in pixels that the model was trained for, 512 by 512 if it is not at hand.
+
+    It is the U-Net's `sample_size` times the VAE's scale factor, from the model's folder or the
+    hub's cache; nothing is downloaded.
+    """
+    unet = _read_json(_file_at_hand(model, "unet/config.json"))
+    vae = _read_json(_file_at_hand(model, "vae/config.json"))
+    sample_size = unet.get("sample_size")
+    blocks = vae.get("block_out_channels")
+    if not sample_size or not blocks:
+        return _DEFAULT_SIZE
+    factor = 2 ** (len(blocks) - 1)
+    height, width = sample_size if isinstance(sample_size, list) else (sample_size, sample_size)
+    return width * factor, height * factor
+
+
+def tokenizer_folder(model: str) -> Path | None:
+    """The folder of the model's tokenizer if it is at hand, for counting tokens without torch."""
+    for name in ("tokenizer/tokenizer.json", "tokenizer/vocab.json"):
+        if file := _file_at_hand(model, name):
+            return file.parent
+    return None
+
+
+def example_prompts(model: str) -> list[str]:
+    """Prompts that suit the model, from its `things.json`; none for models without one."""
+    return list(_read_json(_file_at_hand(model, "things.json")).get("examples", []))
+
+
+def _entry(name: str, title: str, description: str) -> CatalogueEntry:
+    width, height = native_size(name)
+    return CatalogueEntry(name, title, description, width, height)
+
+
+def _own_folders() -> list[Path]:
+    directory = paths.models_dir()
+    if not directory.is_dir():
+        return []
+    return sorted(path.parent for path in directory.glob("*/model_index.json"))
+
+
+def _file_at_hand(model: str, name: str) -> Path | None:
+    """A file of the model, in its folder or in the hub's cache."""
+    try:
+        where = locate(model)
+    except ModelError:
+        return None
+    if isinstance(where, Path):
+        file = where / name
+        return file if file.is_file() else None
+    from huggingface_hub import try_to_load_from_cache
+
+    cached = try_to_load_from_cache(where, name)
+    return Path(cached) if isinstance(cached, str) else None
+
+
+def _read_json(file: Path | None) -> dict[str, Any]:
+    """A JSON object, empty where none can be read: loading the model tells what is wrong."""
+    if file is None:
+        return {}
+    try:
+        content = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
