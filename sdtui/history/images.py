@@ -57,7 +57,7 @@ def save_image(
     buffer = BytesIO()
     Image.frombytes("RGB", (width, height), rgb).save(buffer, "png", pnginfo=text)
     if path is not None:
-        _write_new(path, buffer.getvalue())
+        write_new(path, buffer.getvalue())
         return path
     if folder is None:
         folder = paths.images_dir() / datetime.date.today().isoformat()
@@ -102,13 +102,14 @@ def _write_numbered(folder: Path, name: str, content: bytes) -> Path:
         number += 1
         path = folder / f"{number:04}-{name}"
         try:
-            _write_new(path, content)
+            write_new(path, content)
         except FileExistsError:
             continue
         return path
 
 
-def _write_new(path: Path, content: bytes) -> None:
+def write_new(path: Path, content: bytes) -> None:
+    """Make the file `path`, complete or not at all; `FileExistsError` when the name is taken."""
     temporary = path.with_name(f".{secrets.token_hex(8)}.part")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
