@@ -1,0 +1,212 @@
+"""The preview pane: the newest x0 estimate, then the picture, or words where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.content import Content
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import Static
+
+from sdtui.protocol.events import (
+    ComponentLoading,
+    DownloadProgressed,
+    Event,
+    ImageDecoded,
+    JobCancelled,
+    JobFailed,
+    JobSaved,
+    JobStarted,
+    ModelFailed,
+    PreviewReady,
+)
+from sdtui.text import clean
+from sdtui.tui import figures
+from sdtui.tui.renderers import Frame
+from sdtui.tui.renderers.half_blocks import fit
+from sdtui.tui.widgets.pixel_canvas import PixelCanvas
+
+MAX_FRAMES_PER_SECOND = 15
+TITLE = "preview"
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A frame that came and is not painted yet, with its title."""
+
+    frame: Frame
+    caption: str
+
+
+class Preview(Container):
+    """Holds the newest frame, paints it at most 15 times a second, and says what it shows.
+
+    Between frames nothing runs. A picture stays until another one or a message replaces it.
+    """
+
+    DEFAULT_CSS = """
+    Preview { align: center middle; layout: vertical; overflow: hidden; }
+    Preview > #preview-message { width: 1fr; height: auto; display: none; }
+    """
+
+    class FramePainted(Message):
+        """The newest frame went out to the terminal; another one may be sent."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._canvas = PixelCanvas(id="preview-canvas")
+        self._message = Static(id="preview-message")
+        self._waiting: _Waiting | None = None
+        self._timer: Timer | None = None
+        self._not_before = 0.0
+        self._seed: int | None = None
+        self._caption("")
+
+    def compose(self) -> ComposeResult:
+        """The picture, and the words that stand in its place."""
+        yield self._canvas
+        yield self._message
+
+    # What the pane shows -----------------------------------------------------------------------
+
+    @property
+    def frame(self) -> Frame | None:
+        """The picture on the screen, if there is one."""
+        return self._canvas.frame if self._canvas.display else None
+
+    def show_frame(
+        self, rgb: bytes, width: int, height: int, *, caption: str = "", final: bool = False
+    ) -> None:
+        """Show RGB8 pixels under `caption`. A `final` picture is painted without waiting."""
+        self._waiting = _Waiting(Frame(rgb, width, height), caption)
+        wait = 0.0 if final else self._not_before - monotonic()
+        if wait <= 0:
+            self._paint()
+        elif self._timer is None:
+            self._timer = self.set_timer(wait, self._paint)
+
+    def show_empty(self, examples: Sequence[str], key: str = "") -> None:
+        """Invite: prompts that the model can draw, and the `key` that fills one in."""
+        lines = [Content.styled("Nothing drawn yet", "$label"), Content("")]
+        if examples:
+            lines.append(Content.styled("It can draw, for example", "$unit"))
+            lines.extend(Content.styled(clean(prompt, limit=60), "$value") for prompt in examples)
+            lines.append(Content(""))
+        if key and examples:
+            lines.append(Content.assemble((clean(key), "$value"), (" fills one in", "$unit")))
+        lines.append(Content.assemble(("⏎", "$value"), (" draws what the prompt says", "$unit")))
+        self._say(lines, "")
+
+    def show_loading(self, what: str, detail: str = "") -> None:
+        """Say what is being made ready; a picture that is there stays."""
+        if self.frame is not None:
+            self._caption(what)
+            return
+        lines = [Content.styled(clean(what), "$value")]
+        if detail:
+            lines.append(Content.styled(clean(detail), "$unit"))
+        self._say(lines, "loading")
+
+    def show_stopped(self, completed: int, count: int) -> None:
+        """Say where the job was stopped; the last preview stays."""
+        self._drop_waiting()
+        words = f"stopped at {completed}/{count}" if count else "stopped before the first step"
+        if self.frame is None:
+            self._say([Content.styled(words, "$label")], "stopped")
+        else:
+            self._caption(words)
+
+    def show_failure(self, title: str, message: str = "", remedy: str = "") -> None:
+        """Say what went wrong, where, and what to do about it."""
+        lines = [Content.styled(clean(title), "bold $error")]
+        if message:
+            lines += [Content(""), Content.styled(clean(message, multiline=True), "$value")]
+        if remedy:
+            lines += [Content(""), Content.styled(clean(remedy, multiline=True), "$label")]
+        self._say(lines, "failed")
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._say([], "")
+
+    def show(self, event: Event) -> None:
+        """Show what an event of the engine says about the picture."""
+        match event:
+            case DownloadProgressed(file=file, received=received, total=total):
+                of = f" of {figures.byte_size(total)}" if total else ""
+                self.show_loading(f"downloading {file}", f"{figures.byte_size(received)}{of}")
+            case ComponentLoading(component=component, index=index, count=count):
+                self.show_loading(f"loading {component}", f"{index + 1} of {count}")
+            case JobStarted(params=params):
+                self._seed = params.seed
+                self._caption("the last picture" if self.frame else "starting")
+            case PreviewReady(step_index=step_index, width=width, height=height, rgb=rgb):
+                self.show_frame(rgb, width, height, caption=f"x0 at step {step_index + 1}")
+            case ImageDecoded(width=width, height=height, rgb=rgb):
+                caption = self._picture_caption(width, height)
+                self.show_frame(rgb, width, height, caption=caption, final=True)
+            case JobSaved(seconds=seconds) if self.frame:
+                caption = self._picture_caption(self.frame.width, self.frame.height)
+                self._caption(f"{caption} · {figures.duration(seconds)}")
+            case JobCancelled(completed=completed, count=count):
+                self.show_stopped(completed, count)
+            case JobFailed() | ModelFailed():
+                self.show_failure(event.title, event.message, event.remedy)
+
+    def _picture_caption(self, width: int, height: int) -> str:
+        size = f"{width}×{height}"
+        return size if self._seed is None else f"{size} · seed {self._seed}"
+
+    # How it is painted -------------------------------------------------------------------------
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Fit the picture to the pane's new size."""
+        if self.frame is not None:
+            self._place(self.frame)
+
+    def _paint(self) -> None:
+        self._stop_timer()
+        waiting, self._waiting = self._waiting, None
+        if waiting is None:
+            return
+        self._not_before = monotonic() + 1 / MAX_FRAMES_PER_SECOND
+        self._caption(waiting.caption)
+        self._message.display = False
+        self._canvas.display = True
+        self._place(waiting.frame)
+        self.call_after_refresh(self.post_message, self.FramePainted())
+
+    def _place(self, frame: Frame) -> None:
+        columns, rows = self.content_size
+        if columns and rows:
+            columns, rows = fit(frame.width, frame.height, columns, rows)
+        self._canvas.show(frame, columns, rows)
+
+    def _say(self, lines: list[Content], caption: str) -> None:
+        self._drop_waiting()
+        self._canvas.display = False
+        self._canvas.show(None, 0, 0)
+        self._message.display = bool(lines)
+        self._message.update(Content("\n").join(lines))
+        self._caption(caption)
+
+    def _caption(self, words: str) -> None:
+        parts = [Content(TITLE)]
+        if words:
+            parts.append(Content(f" · {clean(words, limit=80)}"))
+        self.border_title = Content("").join(parts)
+
+    def _drop_waiting(self) -> None:
+        self._waiting = None
+        self._stop_timer()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None

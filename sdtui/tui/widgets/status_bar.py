@@ -1,0 +1,115 @@
+"""The status line: what is loaded on the left, how the engine is on the right."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.timer import Timer
+from textual.widget import Widget
+
+from sdtui.protocol.events import ComponentLoading, EngineStatus, Event, ModelLoaded
+from sdtui.text import clean
+from sdtui.tui import figures
+
+NOTE_SECONDS = 5.0
+
+_WORDS = {
+    "starting": "starting",
+    "idle": "ready",
+    "loading": "loading",
+    "running": "running",
+    "restarting": "restarting",
+    "stopping": "stopping",
+}
+_SIGNS = {"idle": "●", "running": "●", "lost": "×"}
+_QUEUE_WIDTH = 11
+
+
+class StatusBar(Widget):
+    """Model, device and dtype; the engine's state in words; how many jobs wait."""
+
+    DEFAULT_CSS = """
+    StatusBar { height: 1; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._state = "starting"
+        self._detail = ""
+        self._queued = 0
+        self._loaded: tuple[str, ...] = ()
+        self._note = ""
+        self._timer: Timer | None = None
+
+    def show(self, event: Event) -> None:
+        """Follow one event of the engine."""
+        match event:
+            case EngineStatus():
+                if event.state != "loading" or self._state != "loading":
+                    self._detail = ""
+                self._state = event.state
+                self._queued = event.queued
+                self._load(event.model, event.device, event.dtype)
+            case ComponentLoading(component=component):
+                self._detail = component
+            case ModelLoaded(model=model, device=device, dtype=dtype):
+                self._load(model, device, dtype)
+            case _:
+                return
+        self.refresh()
+
+    def show_lost(self, detail: str = "") -> None:
+        """The engine is gone; `detail` says what is being done about it."""
+        self._state = "lost"
+        self._detail = detail
+        self.refresh()
+
+    def note(self, text: str, seconds: float = NOTE_SECONDS) -> None:
+        """Show one line in place of the model's name for a few seconds."""
+        self._note = clean(text)
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(seconds, self._end_note)
+        self.refresh()
+
+    def _end_note(self) -> None:
+        self._note = ""
+        self._timer = None
+        self.refresh()
+
+    def _load(self, model: str, device: str, dtype: str) -> None:
+        parts = (model, device, figures.dtype(dtype))
+        self._loaded = tuple(clean(part) for part in parts if part)
+
+    def render(self) -> Content:
+        """The two sides; the left one gives way where both do not fit."""
+        right = self._right()
+        room = max(self.size.width - right.cell_length - 2, 0)
+        left = self._left().truncate(room, ellipsis=True)
+        gap = " " * max(self.size.width - left.cell_length - right.cell_length, 0)
+        return Content.assemble(left, gap, right)
+
+    def _left(self) -> Content:
+        if self._note:
+            return Content.assemble(" ", (self._note, "$accent"))
+        if not self._loaded:
+            return Content.assemble(" ", ("no model loaded", "$unit"))
+        model, *where = self._loaded
+        return Content.assemble(
+            " ", (model, "$value"), *((f" · {part}", "$label") for part in where)
+        )
+
+    def _right(self) -> Content:
+        state = self._state
+        words = clean(_WORDS.get(state, state))
+        detail = clean(self._detail, limit=40)
+        if detail:
+            words = f"{words}: {detail}" if state == "lost" else f"{words} {detail}"
+        sign = "$error" if state == "lost" else "$value" if state == "idle" else "$accent"
+        queue = f"queue {self._queued}"
+        return Content.assemble(
+            ("engine ", "$label"),
+            (_SIGNS.get(state, "○"), sign),
+            (f" {words}", "$value"),
+            (queue.rjust(_QUEUE_WIDTH), "$label" if self._queued else "$unit"),
+            " ",
+        )

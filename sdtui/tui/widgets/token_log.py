@@ -1,0 +1,125 @@
+"""The log: what the model sees, told live in the order of the lesson."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+import msgspec
+from textual import events
+from textual.reactive import reactive
+from textual.theme import Theme
+from textual.timer import Timer
+from textual.widgets import RichLog
+
+from sdtui.protocol.events import (
+    ComponentLoaded,
+    Event,
+    ImageDecoded,
+    JobEvent,
+    JobStarted,
+    ModelFailed,
+    ModelLoaded,
+    PreviewReady,
+)
+from sdtui.tui.widgets.lesson import Lesson
+
+FLUSHES_PER_SECOND = 5
+MAX_LINES = 2000
+_GATHERING_SECONDS = 0.02
+"""Events that come together are written together."""
+
+
+class TokenLog(RichLog):
+    """Keeps the events of one job and tells them again when width, theme or F4 ask for it.
+
+    Lines are written at most five times a second; between events nothing runs.
+    """
+
+    DEFAULT_CSS = """
+    TokenLog { scrollbar-size-vertical: 1; scrollbar-gutter: stable; overflow-x: hidden; }
+    """
+
+    explanations: reactive[bool] = reactive(True, init=False)
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(max_lines=MAX_LINES, min_width=0, wrap=False, id=id, classes=classes)
+        self._events: list[Event] = []
+        self._told = 0
+        self._lesson: Lesson | None = None
+        self._told_width = 0
+        self._timer: Timer | None = None
+        self._not_before = 0.0
+
+    def on_mount(self) -> None:
+        """Tell everything again in the colours of another theme."""
+        self.app.theme_changed_signal.subscribe(self, self._theme_changed)
+
+    def show(self, event: Event) -> None:
+        """Tell one event. The first of another job takes the place of the last one's log."""
+        if isinstance(event, PreviewReady) or not isinstance(
+            event, JobEvent | ComponentLoaded | ModelLoaded | ModelFailed
+        ):
+            return
+        if isinstance(event, JobStarted):
+            self._begin_job()
+        if isinstance(event, ImageDecoded):
+            event = msgspec.structs.replace(event, rgb=b"")
+        self._events.append(event)
+        self._schedule()
+
+    def _begin_job(self) -> None:
+        if any(isinstance(event, JobEvent) for event in self._events):
+            self._events.clear()
+            self._begin_again()
+
+    def _schedule(self) -> None:
+        if self._timer is None:
+            wait = max(self._not_before - monotonic(), _GATHERING_SECONDS)
+            self._timer = self.set_timer(wait, self._flush)
+
+    def _flush(self) -> None:
+        self._timer = None
+        if not self._told_width:
+            return
+        self._not_before = monotonic() + 1 / FLUSHES_PER_SECOND
+        if self._lesson is None:
+            self.clear()
+            self._lesson = Lesson(self._told_width, self._styles(), self.explanations)
+        at_end = self.is_vertical_scroll_end
+        for event in self._events[self._told :]:
+            for line in self._lesson.tell(event):
+                self.write(line, width=self._told_width, scroll_end=at_end)
+        self._told = len(self._events)
+
+    def _begin_again(self) -> None:
+        """Forget what was written, so that the next flush tells every kept event."""
+        self._told = 0
+        self._lesson = None
+        self._schedule()
+
+    def _styles(self) -> dict[str, str]:
+        colours = self.app.theme_variables
+        text = colours["foreground"]
+        return {
+            "label": colours.get("label", text),
+            "value": colours.get("value", text),
+            "unit": colours.get("unit", text),
+            "explanation": f"{colours.get('unit', text)} italic",
+            "heading": f"{colours.get('value', text)} bold",
+            "accent": colours["accent"],
+            "error": colours["error"],
+        }
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Tell it again for another width."""
+        width = self.scrollable_content_region.width
+        if width != self._told_width:
+            self._told_width = width
+            self._begin_again()
+
+    def watch_explanations(self) -> None:
+        """Tell it again with or without the sentences."""
+        self._begin_again()
+
+    def _theme_changed(self, theme: Theme) -> None:
+        self._begin_again()
