@@ -6,14 +6,13 @@ A caption without a background phrase means a white one, so that every caption h
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from training.pictures import BACKGROUNDS
 from training.things import ALIASES
 
-#: Share of the captions that use an alias where there is one, and a tag where there is one.
-ALIAS_SHARE, TAG_SHARE = 0.35, 0.08
+#: Share of the captions that use an alias where there is one.
+ALIAS_SHARE = 0.35
 #: Share of the captions on white that do not say so.
 UNSAID_SHARE = 0.7
 DEFAULT_BACKGROUND = "white"
@@ -28,81 +27,52 @@ STYLES = (
     "{} icon",
 )
 PLACES = (
-    "{} on a {} background",
-    "{} on a {} background",
-    "{} on a {} background",
-    "{}, {} background",
-    "{} on {}",
-    "{} in front of a {} background",
+    "{} on {} background",
+    "{} on {} background",
+    "{} on {} background",
+    "{} in front of {} background",
 )
+BARE_PLACES = ("{}, {} background", "{} on {}", "{} on {} background")
+#: Words that begin with a vowel's letter and not its sound.
+CONSONANTAL = ("unicorn", "ufo")
 
 
 def indefinite(name: str) -> str:
     """The name with its article: an apple, a fox."""
-    return f"{'an' if name[0].lower() in 'aeio' else 'a'} {name}"
+    vowel = name[0].lower() in "aeiou" and not name.startswith(CONSONANTAL)
+    return f"{'an' if vowel else 'a'} {name}"
 
 
-def distinct_tags(
-    names: Sequence[str], tags: Sequence[Sequence[str]]
-) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
-    """Tags that mean one thing alone: those to train with, and one held out where three or more.
-
-    Returns:
-        By thing name, the tags used in captions, and the held-out synonym.
-    """
-    taken = {name.lower() for name in names}
-    taken |= {alias for aliases in ALIASES.values() for alias in aliases}
-    uses = Counter(tag.lower() for line in tags for tag in set(line))
-    used: dict[str, tuple[str, ...]] = {}
-    held_out: dict[str, str] = {}
-    for name, line in zip(names, tags, strict=True):
-        own = [
-            tag
-            for tag in dict.fromkeys(line)
-            if uses[tag.lower()] == 1 and tag.lower() not in taken and tag.isascii()
-        ]
-        if len(own) >= 3:
-            held_out[name] = own.pop(len(name) % len(own))
-        used[name] = tuple(own)
-    return used, held_out
+def draw_subject(name: str, rng: random.Random) -> str:
+    """The thing's name or alias, with or without its article."""
+    aliases = ALIASES.get(name, ())
+    word = rng.choice(aliases) if aliases and rng.random() < ALIAS_SHARE else name
+    return indefinite(word) if rng.random() < 0.65 else word
 
 
-class CaptionWriter:
-    """Writes captions of things on backgrounds, each a little different."""
+def draw_caption(name: str, background: str, rng: random.Random) -> str:
+    """One of the captions of a thing on a background."""
+    text = draw_subject(name, rng)
+    if rng.random() < 0.4:
+        text = rng.choice(STYLES).format(text)
+    if background == DEFAULT_BACKGROUND and rng.random() < UNSAID_SHARE:
+        return text
+    if rng.random() < 0.6:
+        return rng.choice(PLACES).format(text, indefinite(background))
+    return rng.choice(BARE_PLACES).format(text, background)
 
-    def __init__(self, tags: dict[str, tuple[str, ...]]) -> None:
-        self.tags = tags
 
-    def subject(self, name: str, rng: random.Random) -> str:
-        """The thing's name, alias or tag, with or without its article."""
-        aliases, tags = ALIASES.get(name, ()), self.tags.get(name, ())
-        chance, word = rng.random(), name
-        if aliases and chance < ALIAS_SHARE:
-            word = rng.choice(aliases)
-        elif tags and chance > 1 - TAG_SHARE:
-            word = rng.choice(tags)
-        return indefinite(word) if rng.random() < 0.65 else word
-
-    def caption(self, name: str, background: str, rng: random.Random) -> str:
-        """One caption of a thing on a background."""
-        text = self.subject(name, rng)
-        if rng.random() < 0.4:
-            text = rng.choice(STYLES).format(text)
-        if background == DEFAULT_BACKGROUND and rng.random() < UNSAID_SHARE:
-            return text
-        return rng.choice(PLACES).format(text, background)
-
-    def words(self, names: Sequence[str]) -> Iterator[str]:
-        """Texts that hold every word which captions of these names may use."""
-        for template in (*STYLES, *(place.format("{}", "") for place in PLACES)):
-            yield template.format("")
-            # A template may glue its comma to the word before it.
-            yield template.format("a")
-        yield from BACKGROUNDS
-        for name in names:
-            for word in (name, *ALIASES.get(name, ()), *self.tags.get(name, ())):
-                yield indefinite(word)
-                yield f"{word}, {DEFAULT_BACKGROUND}"
+def caption_words(names: Sequence[str]) -> Iterator[str]:
+    """Texts that hold every word which captions of these names may use."""
+    for template in (*STYLES, *(place.format("{}", "") for place in (*PLACES, *BARE_PLACES))):
+        yield template.format("")
+        # A template may glue its comma to the word before it.
+        yield template.format("a")
+    yield from map(indefinite, BACKGROUNDS)
+    for name in names:
+        for word in (name, *ALIASES.get(name, ())):
+            yield indefinite(word)
+            yield f"{word}, {DEFAULT_BACKGROUND}"
 
 
 def held_out_pairs(

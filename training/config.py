@@ -44,7 +44,7 @@ class DiffusionRecipe:
     text_heads: int = 4
     #: Captions a step, and how many noise levels the UNet sees of each.
     captions: int = 24
-    noise_levels: int = 4
+    noise_levels: int = 2
     learning_rate: float = 1e-3
     token_learning_rate: float = 5e-4
     weight_decay: float = 0.01

@@ -38,7 +38,10 @@ def fixed_prompts(names: Sequence[str], held_out: float, seed: int) -> list[str]
     places = tuple(BACKGROUNDS)
     pairs = sorted(held_out_pairs(len(names), places, held_out, seed))
     chosen = random.Random(1).sample(pairs, COLUMNS * ROWS - len(PICKED))
-    return [*PICKED, *(f"{indefinite(names[t])} on a {places[p]} background" for t, p in chosen)]
+    return [
+        *PICKED,
+        *(f"{indefinite(names[t])} on {indefinite(places[p])} background" for t, p in chosen),
+    ]
 
 
 def tile(pictures: torch.Tensor, labels: Sequence[str], columns: int = COLUMNS) -> Image.Image:
@@ -51,7 +54,7 @@ def tile(pictures: torch.Tensor, labels: Sequence[str], columns: int = COLUMNS) 
         left, top = index % columns * width, index // columns * (height + LABEL_HEIGHT)
         pixels = (picture.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
         sheet.paste(Image.fromarray(pixels), (left, top))
-        short = label.removesuffix(" background").replace(" on a ", " / ")
+        short = label.removesuffix(" background").replace(" on an ", " / ").replace(" on a ", " / ")
         pen.text((left + 2, top + height), short[:22], fill="black")
     return sheet
 

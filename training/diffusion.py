@@ -14,7 +14,7 @@ from diffusers import UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from training.budget import Budget, learning_rate_factor
-from training.captions import CaptionWriter, distinct_tags, held_out_pairs
+from training.captions import caption_words, draw_caption, held_out_pairs
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import DATA, DiffusionRecipe, Recipe
 from training.device import autocast
@@ -55,7 +55,6 @@ class Model:
     vocabulary: Vocabulary
     #: Where all tokens start, (49408, hidden).
     table: torch.Tensor
-    writer: CaptionWriter
 
     def networks(self) -> torch.nn.ModuleList:
         """Both networks as one module, in a fixed order."""
@@ -66,13 +65,11 @@ def build_model(things: Things, recipe: Recipe, data: Path = DATA, sample_size: 
     """Untrained networks for these things, from what training.prepare wrote."""
     torch.manual_seed(recipe.seed)
     tokenizer = CLIPTokenizer.from_pretrained(data / "tokenizer")
-    used_tags, _ = distinct_tags(things.names, things.tags)
-    writer = CaptionWriter(used_tags)
-    vocabulary = Vocabulary(tokenizer, ["", *writer.words(things.names)])
+    vocabulary = Vocabulary(tokenizer, ["", *caption_words(things.names)])
     with np.load(data / "word_vectors.npz") as arrays:
         table = project(arrays["vectors"], recipe.diffusion.text_hidden_size, TOKEN_STD)
     text_encoder = build_text_encoder(recipe.diffusion, vocabulary, table)
-    return Model(build_unet(recipe.diffusion, sample_size), text_encoder, vocabulary, table, writer)
+    return Model(build_unet(recipe.diffusion, sample_size), text_encoder, vocabulary, table)
 
 
 class Batches:
@@ -99,7 +96,7 @@ class Batches:
         captions = [
             ""
             if self.rng.random() < self.recipe.dropped_captions
-            else self.model.writer.caption(self.names[thing], places[place], self.rng)
+            else draw_caption(self.names[thing], places[place], self.rng)
             for thing, place in pairs
         ]
         rows, columns = zip(*pairs, strict=True)

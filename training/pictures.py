@@ -29,7 +29,6 @@ class Things:
 
     pictures: torch.Tensor
     names: tuple[str, ...]
-    tags: tuple[tuple[str, ...], ...]
 
 
 def load_things(path: Path) -> Things:
@@ -37,8 +36,7 @@ def load_things(path: Path) -> Things:
     with np.load(path) as arrays:
         pictures = torch.from_numpy(arrays["pictures"]).permute(0, 3, 1, 2).contiguous()
         names = tuple(str(name) for name in arrays["names"])
-        tags = tuple(tuple(str(line).split(";")) for line in arrays["tags"])
-    return Things(pictures, names, tags)
+    return Things(pictures, names)
 
 
 def background_colours(names: tuple[str, ...] = tuple(BACKGROUNDS)) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 `python -m training.prepare` leaves under training/data/:
 
-- pictures.npz: `pictures` (things, 128, 128, 4) uint8, premultiplied RGBA, and `names`, `tags`
+- pictures.npz: `pictures` (things, 128, 128, 4) uint8, premultiplied RGBA, and `names`
 - tokenizer/: the CLIP tokenizer with its 49,408 tokens
 - word_vectors.npz: `vectors` (49408, 384) float16, one per token, from MiniLM
 """
@@ -85,7 +85,6 @@ def prepare_pictures(raw: Path) -> None:
     assets = fetch_npm(PICTURES_PACKAGE, raw) / "assets"
     entries = json.loads((fetch_npm(NAMES_PACKAGE, raw) / "en" / "data.json").read_text())
     names: list[str] = []
-    tags: list[str] = []
     pictures: list[np.ndarray] = []
     for entry in entries:
         if not is_chosen(entry["label"], entry.get("group")):
@@ -93,13 +92,11 @@ def prepare_pictures(raw: Path) -> None:
         path = find_picture(assets, entry["hexcode"])
         if path is not None:
             names.append(entry["label"])
-            tags.append(";".join(entry["tags"]))
             pictures.append(read_picture(path))
     np.savez_compressed(
         DATA / "pictures.npz",
         pictures=np.stack(pictures),
         names=np.array(names),
-        tags=np.array(tags),
     )
     print(f"{len(names)} pictures")
 

@@ -15,6 +15,11 @@ ALIASES: dict[str, tuple[str, ...]] = {
     name: tuple(words) for name, words in _LISTS["aliases"].items()
 }
 
+#: Words that no caption uses, and the names of the things that answer to them.
+HELD_OUT_SYNONYMS: dict[str, tuple[str, ...]] = {
+    word: tuple(names) for word, names in _LISTS["held_out_synonyms"].items()
+}
+
 
 def is_chosen(label: str, group: int | None) -> bool:
     """Whether the emoji named `label` in emojibase's `group` is one of the model's things."""

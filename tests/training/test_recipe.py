@@ -28,7 +28,7 @@ def things() -> Things:
     distance = (rows[:, None] ** 2 + rows[None] ** 2).sqrt()
     discs = [(distance < radius).to(torch.uint8) * 255 for radius in (8, 14, 20, 26)]
     pictures = torch.stack([torch.stack([disc, disc // 2, disc // 4, disc]) for disc in discs])
-    return Things(pictures, ("fox", "cat", "dog", "red apple"), ((), (), (), ()))
+    return Things(pictures, ("fox", "cat", "dog", "red apple"))
 
 
 @pytest.fixture
