@@ -1,0 +1,97 @@
+"""What is asked of the worker, read beside the loop so that it counts between two steps."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from sdtui.protocol.codec import Decoder
+from sdtui.protocol.requests import (
+    Adjust,
+    Cancel,
+    GrantPreview,
+    LoadModel,
+    RunJob,
+    Shutdown,
+    WorkerRequest,
+)
+
+
+class PreviewCredit:
+    """Whether somebody can show another frame. Threads share it."""
+
+    def __init__(self) -> None:
+        self._granted = threading.Event()
+
+    def grant(self) -> None:
+        """Allow one preview; a second grant before it is made adds nothing."""
+        self._granted.set()
+
+    def take(self) -> bool:
+        """Use the credit up; false if there was none."""
+        granted = self._granted.is_set()
+        self._granted.clear()
+        return granted
+
+
+@dataclass
+class JobControl:
+    """What may be asked of a job while it runs. Another thread sets it; the loop looks."""
+
+    credit: PreviewCredit = field(default_factory=PreviewCredit)
+    cancelled: bool = False
+    guidance_scale: float | None = None
+
+    def take_guidance_scale(self) -> float | None:
+        """The guidance scale to go on with, told once; None where it stays as it is."""
+        guidance_scale, self.guidance_scale = self.guidance_scale, None
+        return guidance_scale
+
+
+class Inbox:
+    """The requests of one pipe: work in order, and what changes the work at once.
+
+    The process ends with the pipe, as nobody could ask for its results any more.
+    """
+
+    def __init__(self, pipe: BinaryIO) -> None:
+        self._pipe = pipe
+        self._credit = PreviewCredit()
+        self._work: queue.SimpleQueue[tuple[LoadModel | RunJob, JobControl]] = queue.SimpleQueue()
+        threading.Thread(target=self._read, name="inbox", daemon=True).start()
+
+    def take(self) -> tuple[LoadModel | RunJob, JobControl]:
+        """The next thing to do, with what is asked of it meanwhile; waits for it."""
+        return self._work.get()
+
+    def _read(self) -> None:
+        decoder: Decoder[WorkerRequest] = Decoder(WorkerRequest)
+        # The supervisor sends the next job when the last one has ended, so one control is enough.
+        newest: LoadModel | RunJob | None = None
+        control = JobControl(self._credit)
+        while (request := decoder.read_blocking(self._pipe)) is not None:
+            match request:
+                case RunJob() | LoadModel():
+                    if isinstance(newest, LoadModel):
+                        # Loading a model ahead of its use gives way to what is asked for now.
+                        control.cancelled = not _wants(request, newest)
+                    newest, control = request, JobControl(self._credit)
+                    self._work.put((request, control))
+                case Cancel() if isinstance(newest, RunJob) and newest.job_id == request.job_id:
+                    control.cancelled = True
+                case Adjust() if isinstance(newest, RunJob) and newest.job_id == request.job_id:
+                    control.guidance_scale = request.guidance_scale
+                case GrantPreview():
+                    self._credit.grant()
+                case Shutdown():
+                    break
+        os._exit(0)
+
+
+def _wants(request: LoadModel | RunJob, loading: LoadModel) -> bool:
+    """Whether `request` needs the very model that is being loaded."""
+    model = request.params.model if isinstance(request, RunJob) else request.model
+    return (model, request.device, request.dtype) == (loading.model, loading.device, loading.dtype)

@@ -1,0 +1,124 @@
+"""Where the worker works: the model that stays in memory, and one request after another."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from typing import BinaryIO
+
+import torch
+
+from sdtui.diffusion.components import LoadedComponents, LoadingProgress, load
+from sdtui.diffusion.devices import choose_device, choose_dtype
+from sdtui.diffusion.preview import PreviewDecoder
+from sdtui.engine.inbox import Inbox, JobControl
+from sdtui.engine.narration import failure, loading_progressed, model_loaded, run_job
+from sdtui.errors import SdtuiError
+from sdtui.protocol.codec import encode
+from sdtui.protocol.events import (
+    Event,
+    JobCancelled,
+    JobFailed,
+    JobStarted,
+    ModelFailed,
+    WorkerReady,
+)
+from sdtui.protocol.requests import LoadModel, RunJob
+
+log = logging.getLogger(__name__)
+
+
+class LoadingStopped(Exception):
+    """Loading is not wanted any more."""
+
+
+class Workbench:
+    """Does what the inbox holds and writes events to `wire`."""
+
+    def __init__(self, inbox: Inbox, wire: BinaryIO) -> None:
+        self._inbox = inbox
+        self._wire = wire
+        self._components: LoadedComponents | None = None
+        self._previews: PreviewDecoder | None = None
+
+    def run(self) -> None:
+        """Work until the process is ended."""
+        self._say(WorkerReady(torch_version=str(torch.__version__)))
+        while True:
+            request, control = self._inbox.take()
+            if isinstance(request, RunJob):
+                self._draw(request, control)
+            else:
+                self._preload(request, control)
+
+    def _say(self, event: Event) -> None:
+        self._wire.write(encode(event))
+
+    def _preload(self, request: LoadModel, control: JobControl) -> None:
+        try:
+            components = self._components_for(request.model, request.device, request.dtype, control)
+        except LoadingStopped:
+            self._say(ModelFailed(model=request.model, title="Another model was asked for"))
+        except Exception as error:
+            title, message, remedy = _explain(error)
+            self._say(ModelFailed(model=request.model, title=title, message=message, remedy=remedy))
+        else:
+            self._say(model_loaded(components))
+
+    def _draw(self, job: RunJob, control: JobControl) -> None:
+        self._say(JobStarted(job_id=job.job_id, params=job.params))
+        try:
+            before = self._components
+            components = self._components_for(job.params.model, job.device, job.dtype, control)
+            if components is not before:
+                self._say(model_loaded(components))
+            for event in run_job(components, job.params, job.job_id, control, self._previews):
+                self._say(event)
+        except LoadingStopped:
+            self._say(JobCancelled(job_id=job.job_id, completed=0, count=0))
+        except Exception as error:
+            title, message, remedy = _explain(error)
+            self._say(JobFailed(job_id=job.job_id, title=title, message=message, remedy=remedy))
+
+    def _components_for(
+        self, model: str, device: str, dtype: str, control: JobControl
+    ) -> LoadedComponents:
+        """The model on its device; read again only if it is another one than the last."""
+        torch_device = choose_device(device)
+        torch_dtype = choose_dtype(dtype, torch_device)
+        at_hand = self._components
+        if at_hand is not None:
+            if (at_hand.model, at_hand.device, at_hand.dtype) == (model, torch_device, torch_dtype):
+                return at_hand
+            # Two models at once may be more than the device holds.
+            at_hand = self._components = self._previews = None
+            _free_memory()
+
+        def report(progress: LoadingProgress) -> None:
+            if control.cancelled:
+                raise LoadingStopped
+            self._say(loading_progressed(model, progress))
+
+        components = load(model, device, dtype, report)
+        self._previews = PreviewDecoder(components.vae)
+        self._components = components
+        return components
+
+
+def _explain(error: Exception) -> tuple[str, str, str]:
+    """Title, message and remedy of what stopped a request; the log gets the rest.
+
+    A device that is in an unknown state takes the process with it: a new one starts clean.
+    """
+    if isinstance(error, torch.AcceleratorError):
+        log.error("the device failed", exc_info=error)
+        raise SystemExit(70) from error
+    if not isinstance(error, SdtuiError):
+        log.error("a request failed", exc_info=error)
+    return failure(error)
+
+
+def _free_memory() -> None:
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,77 @@
+"""The engine's child: the one process that imports torch. It reads requests and writes events.
+
+Its standard output is the wire, so what libraries print goes to the log instead.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+from sdtui.engine.inbox import Inbox
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Serve the supervisor at the other end of standard input and output until it goes away."""
+    requests, wire = claim_pipes()
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
+    )
+    die_with_parent()
+    # From here on the end of the pipe ends the process, also while torch is being imported.
+    inbox = Inbox(requests)
+
+    import torch
+
+    from sdtui.engine.workbench import Workbench
+
+    torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
+    Workbench(inbox, wire).run()
+
+
+def claim_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Standard input and output as the wire's own files, out of the reach of everything else.
+
+    Afterwards descriptor 0 is empty and descriptor 1 is the log that descriptor 2 already is.
+    """
+    requests = os.fdopen(os.dup(0), "rb")
+    wire = os.fdopen(os.dup(1), "wb", buffering=0)
+    with open(os.devnull, "rb") as nothing:  # noqa: PTH123
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
+    return requests, wire
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its supervisor dies (Linux).
+
+    Elsewhere, and for a supervisor that died before this call, the end of the pipe does it.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def usable_cores() -> int:
+    """CPU cores that this process may keep busy: its affinity and its container's quota.
+
+    torch looks at neither quota, and threads beyond it slow one another down.
+    """
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    quota = Path("/sys/fs/cgroup/cpu.max")
+    if quota.is_file():
+        limit, period = quota.read_text(encoding="ascii").split()
+        if limit != "max":
+            cores = min(cores, max(1, int(limit) // int(period)))
+    return cores
+
+
+if __name__ == "__main__":
+    main()
