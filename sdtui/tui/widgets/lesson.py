@@ -133,7 +133,8 @@ class Lesson:
         lines += self._explain(
             f"The text becomes ids of a vocabulary of {event.vocabulary:,}. The encoder was "
             f"trained on {event.sequence_length} places, so {pad}{again} fills the rest; what is "
-            "longer is cut."
+            "longer is cut.",
+            gap=True,
         )
         return lines
 
@@ -174,7 +175,7 @@ class Lesson:
         if self._guided:
             lines += [
                 self._row("", f"{event.negative_norm:.2f}", "negative"),
-                self._row("to U-Net", figures.shape(event.guided_shape), "negative + prompt"),
+                self._row("to U-Net", figures.shape(event.guided_shape), "both"),
             ]
             meaning = (
                 "The batch has two halves, the negative prompt's and the prompt's: the U-Net "
@@ -236,7 +237,7 @@ class Lesson:
     def _step(self, event: StepCompleted) -> list[Text]:
         lines: list[Text] = []
         if self._last_sigma >= 1 > event.sigma and event.step_index:
-            lines += self._explain("  σ < 1: from here on more picture than noise.", indent=0)
+            lines += self._explain("σ < 1: now more picture than noise")
         self._last_sigma = event.sigma
         norm = "" if event.guidance_norm is None else _decimals(event.guidance_norm)
         lines.append(

@@ -52,7 +52,7 @@ class Preview(Container):
 
     DEFAULT_CSS = """
     Preview { align: center middle; layout: vertical; overflow: hidden; }
-    Preview > #preview-message { width: 1fr; height: auto; display: none; }
+    Preview > #preview-message { width: auto; max-width: 100%; height: auto; display: none; }
     """
 
     class FramePainted(Message):

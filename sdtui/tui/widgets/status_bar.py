@@ -22,6 +22,9 @@ _WORDS = {
 }
 _SIGNS = {"idle": "●", "running": "●", "lost": "×"}
 _QUEUE_WIDTH = 11
+_STATE_WIDTH = 20
+_STILL_FROM = 100
+"""Lines of this many cells have room for a state in a field of its own, which never moves."""
 
 
 class StatusBar(Widget):
@@ -91,11 +94,12 @@ class StatusBar(Widget):
     def _left(self) -> Content:
         if self._note:
             return Content.assemble(" ", (self._note, "$accent"))
+        name = (" sdtui   ", "$label")
         if not self._loaded:
-            return Content.assemble(" ", ("no model loaded", "$unit"))
+            return Content.assemble(name, ("no model loaded", "$unit"))
         model, *where = self._loaded
         return Content.assemble(
-            " ", (model, "$value"), *((f" · {part}", "$label") for part in where)
+            name, (model, "$value"), *((f" · {part}", "$label") for part in where)
         )
 
     def _right(self) -> Content:
@@ -105,6 +109,8 @@ class StatusBar(Widget):
         if detail:
             words = f"{words}: {detail}" if state == "lost" else f"{words} {detail}"
         sign = "$error" if state == "lost" else "$value" if state == "idle" else "$accent"
+        if self.size.width >= _STILL_FROM:
+            words = words.ljust(_STATE_WIDTH)
         queue = f"queue {self._queued}"
         return Content.assemble(
             ("engine ", "$label"),
