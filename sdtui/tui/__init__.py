@@ -1,0 +1,1 @@
+"""The terminal interface: it watches the engine, and never imports torch."""

@@ -1,0 +1,137 @@
+"""From the engine's events to Textual's messages: the one place where the two worlds meet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Protocol
+
+from textual.message_pump import MessagePump
+
+from sdtui.errors import SdtuiError
+from sdtui.params import GenerationParams
+from sdtui.protocol.events import (
+    FINAL_EVENTS,
+    EngineStatus,
+    Event,
+    JobEvent,
+    JobQueued,
+    JobStarted,
+    PreviewReady,
+)
+from sdtui.tui.messages import EngineConnected, EngineLost, EventReceived, FrameArrived
+
+FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 8.0
+
+
+class Client(Protocol):
+    """What the interface needs of `sdtui.engine.client.EngineClient`."""
+
+    @property
+    def status(self) -> EngineStatus | None:
+        """The newest status."""
+
+    async def submit(self, params: GenerationParams) -> str:
+        """Queue a generation and return its job id."""
+
+    async def cancel(self, job_id: str) -> None:
+        """Stop a job."""
+
+    async def adjust(self, job_id: str, guidance_scale: float) -> None:
+        """Change the guidance of a running job."""
+
+    async def grant_preview(self) -> None:
+        """Say that one more frame can be shown."""
+
+    async def load_model(self, model: str) -> None:
+        """Bring a model into memory."""
+
+    def events(self) -> AsyncIterator[Event]:
+        """Everything that happens, until the engine is lost."""
+
+    async def close(self) -> None:
+        """Leave the engine."""
+
+
+Connect = Callable[[], Awaitable[Client]]
+
+
+async def connect_to_engine() -> Client:
+    """The real engine's client; its code is imported only when the first paint is over."""
+    from sdtui.engine.client import EngineClient
+
+    return await EngineClient.connect(start=True)
+
+
+class EngineBridge:
+    """Keeps a connection to the engine and posts what happens to `target`.
+
+    Of a job's events only those of the job in view pass: the one that started last. A preview
+    goes into a slot that holds the newest frame alone, so that frames never wait in a queue.
+    """
+
+    def __init__(self, target: MessagePump, connect: Connect = connect_to_engine) -> None:
+        self._target = target
+        self._connect = connect
+        self._frame: PreviewReady | None = None
+        self._submitted: set[str] = set()
+        self.client: Client | None = None
+        self.job_id: str | None = None
+
+    async def run(self) -> None:
+        """Connect, pass events on, and connect again when the engine is lost, until cancelled."""
+        delay = FIRST_RETRY_SECONDS
+        while True:
+            error: SdtuiError | None = None
+            try:
+                self.client = await self._connect()
+                delay = FIRST_RETRY_SECONDS
+                await self._follow(self.client)
+            except SdtuiError as raised:
+                error = raised
+            finally:
+                await self._leave()
+            self._target.post_message(EngineLost(error, delay))
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, LAST_RETRY_SECONDS)
+
+    async def submit(self, params: GenerationParams) -> str | None:
+        """Queue a generation. None while no engine is connected."""
+        if self.client is None:
+            return None
+        job_id = await self.client.submit(params)
+        self._submitted.add(job_id)
+        return job_id
+
+    def take_frame(self) -> PreviewReady | None:
+        """The newest preview of the job in view, once."""
+        frame, self._frame = self._frame, None
+        return frame if frame is not None and frame.job_id == self.job_id else None
+
+    async def _follow(self, client: Client) -> None:
+        self._target.post_message(EngineConnected(client.status))
+        await client.grant_preview()
+        async for event in client.events():
+            self._route(event)
+
+    async def _leave(self) -> None:
+        client, self.client = self.client, None
+        if client is not None:
+            await client.close()
+
+    def _route(self, event: Event) -> None:
+        if isinstance(event, JobStarted):
+            self.job_id = event.job_id
+        if isinstance(event, JobEvent) and not self._concerns_us(event):
+            return
+        if isinstance(event, PreviewReady):
+            waiting, self._frame = self._frame, event
+            if waiting is None:
+                self._target.post_message(FrameArrived())
+            return
+        self._target.post_message(EventReceived(event))
+
+    def _concerns_us(self, event: JobEvent) -> bool:
+        if event.job_id == self.job_id or isinstance(event, JobQueued):
+            return True
+        return isinstance(event, FINAL_EVENTS) and event.job_id in self._submitted

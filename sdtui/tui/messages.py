@@ -1,0 +1,47 @@
+"""The messages that pass between the bridge, the widgets and the screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from sdtui.errors import SdtuiError
+    from sdtui.protocol.events import EngineStatus, Event
+    from sdtui.tui.model_description import ModelDescription
+
+
+@dataclass
+class EventReceived(Message):
+    """The engine told of something that belongs to the job in view or to no job."""
+
+    event: Event
+
+
+@dataclass
+class FrameArrived(Message):
+    """A preview lies in the bridge's slot; `EngineBridge.take_frame` fetches the newest."""
+
+
+@dataclass
+class EngineConnected(Message):
+    """A connection to the engine stands."""
+
+    status: EngineStatus | None
+
+
+@dataclass
+class EngineLost(Message):
+    """The engine is gone or did not answer; another attempt follows in `retry_seconds`."""
+
+    error: SdtuiError | None
+    retry_seconds: float
+
+
+@dataclass
+class ModelDescribed(Message):
+    """What the model's files tell without loading it was read."""
+
+    description: ModelDescription

@@ -1,0 +1,66 @@
+"""The run in view: its events put onto the widgets, and what is known of it so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdtui.protocol.events import (
+    EngineStatus,
+    Event,
+    JobCancelled,
+    JobFailed,
+    JobSaved,
+    JobStarted,
+)
+from sdtui.text import clean
+from sdtui.tui.widgets.preview import Preview
+from sdtui.tui.widgets.status_bar import StatusBar
+from sdtui.tui.widgets.step_progress import StepProgress
+from sdtui.tui.widgets.token_log import TokenLog
+
+
+@dataclass
+class RunView:
+    """Shows events on the four widgets that tell of a run.
+
+    `running` is the id of the job that runs now, `saved` where the last picture lies, and
+    `unfinished` how many jobs the engine still has.
+    """
+
+    preview: Preview
+    log: TokenLog
+    progress: StepProgress
+    status: StatusBar
+    running: str | None = None
+    saved: Path | None = None
+    unfinished: int = 0
+
+    def show(self, event: Event) -> None:
+        """Pass one event on to every widget that tells of it."""
+        self.preview.show(event)
+        self.log.show(event)
+        self.progress.show(event)
+        self.status.show(event)
+        match event:
+            case EngineStatus():
+                self.unfinished = event.queued + (event.running_job_id is not None)
+            case JobStarted():
+                self.running = event.job_id
+            case JobSaved():
+                self.running, self.saved = None, Path(event.path)
+                self.status.note(f"saved {shown_path(self.saved)}")
+            case JobCancelled() | JobFailed():
+                self.running = None
+
+    def lose_engine(self, what_is_done: str) -> None:
+        """The engine is gone, and with it whatever ran."""
+        self.running, self.unfinished = None, 0
+        self.status.show_lost(what_is_done)
+
+
+def shown_path(path: Path) -> str:
+    """A path for the status line, with the home folder as `~`."""
+    home = Path.home()
+    shown = f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+    return clean(shown)

@@ -1,0 +1,68 @@
+"""The help screen: every action with its keys, from the registry."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from sdtui.tui.actions import ACTIONS, key_name
+from sdtui.tui.stylesheets import styles_dir
+
+_TYPING = (
+    ("⏎", "in a prompt", "Make the picture"),
+    ("⇧⏎ ^j", "in a prompt", "Start another line"),
+    ("⇥ ⇧⇥", "anywhere", "Go to the next or previous pane"),
+    ("↑ ↓", "in the settings", "Choose a setting"),
+    ("← → − +", "in the settings", "Change it; with Shift ten times as much"),
+    ("0–9 ⌫", "in the settings", "Type it, or paste it"),
+)
+
+
+class HelpScreen(ModalScreen[None]):
+    """What every key does. Any of the usual keys closes it."""
+
+    CSS_PATH = styles_dir() / "help.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,enter,f1,question_mark", "dismiss", "Close", show=False),
+    ]
+
+    def compose(self) -> ComposeResult:
+        """One scrolling page."""
+        with VerticalScroll(id="help") as page:
+            page.border_title = "help"
+            page.border_subtitle = "esc closes"
+            yield Static(_page())
+
+
+def _page() -> Content:
+    lines: list[Content] = []
+    for group, actions in groupby(ACTIONS, key=lambda action: action.group):
+        lines.append(Content.styled(group, "$accent"))
+        for action in actions:
+            keys = " ".join(key_name(key) for key in action.keys)
+            lines.append(_row(keys, action.name, action.help))
+        lines.append(Content(""))
+    lines.append(Content.styled("typing", "$accent"))
+    lines += [_row(*row) for row in _TYPING]
+    lines.append(Content(""))
+    lines.append(
+        Content.styled(
+            "Single letters work wherever no text is being typed. Closing sdtui stops nothing: "
+            "the engine finishes the picture, and sdtui shows it when it is started again.",
+            "$label",
+        )
+    )
+    return Content("\n").join(lines)
+
+
+def _row(keys: str, name: str, help_text: str) -> Content:
+    return Content.assemble(
+        (f"{keys:<9}", "$value"), (f"{name:<17}", "$foreground"), (help_text, "$label")
+    )

@@ -1,0 +1,250 @@
+"""The settings pane: one row a parameter, changed by keys and mouse, drawn as one widget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+from sdtui.params import GenerationParams
+from sdtui.text import clean
+from sdtui.tui.settings import SETTINGS, Setting, Settings
+
+_ROWS_WITH_GAPS = len(SETTINGS) + sum(row.starts_group for row in SETTINGS)
+_STARTS_TYPING = frozenset("0123456789.")
+
+
+class ParameterPanel(Widget, can_focus=True):
+    """The settings. Arrows choose and change, digits replace, a message says what is impossible."""
+
+    DEFAULT_CSS = """
+    ParameterPanel { height: 1fr; }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "parameter-panel--label",
+        "parameter-panel--value",
+        "parameter-panel--unit",
+        "parameter-panel--row",
+        "parameter-panel--chosen",
+        "parameter-panel--error",
+    }
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "choose(-1)", "Previous setting", show=False),
+        Binding("down", "choose(1)", "Next setting", show=False),
+        Binding("home", "choose(-100)", "First setting", show=False),
+        Binding("end", "choose(100)", "Last setting", show=False),
+        Binding("left,minus", "tweak(-1)", "Less", show=False),
+        Binding("right,plus,equals_sign", "tweak(1)", "More", show=False),
+        Binding("shift+left,underscore,pagedown", "tweak(-1, 10)", "Ten times less", show=False),
+        Binding("shift+right,shift+plus,pageup", "tweak(1, 10)", "Ten times more", show=False),
+    ]
+
+    position: reactive[int] = reactive(0)
+
+    @dataclass
+    class Changed(Message):
+        """The value of `field` became another one."""
+
+        field: str
+
+    def __init__(self, start: GenerationParams | None = None, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.settings = Settings(start, self._value_changed)
+        self._typing = False
+
+    @property
+    def setting(self) -> Setting:
+        """The chosen row."""
+        return SETTINGS[self.position]
+
+    def show_field(self, field: str) -> None:
+        """Choose the row of `field`."""
+        self._finish_typing()
+        self.position = next(i for i, row in enumerate(SETTINGS) if row.field == field)
+
+    def update(self, field: str, value: object) -> None:
+        """Show a value that was decided elsewhere."""
+        self.settings.revert(field)
+        self.settings.set(field, value)
+        self.refresh()
+
+    def _value_changed(self, field: str) -> None:
+        self.refresh()
+        self.post_message(self.Changed(field))
+
+    # Keys --------------------------------------------------------------------------------------
+
+    def action_choose(self, direction: int) -> None:
+        """Move to another row."""
+        self._finish_typing()
+        self.position = min(max(self.position + direction, 0), len(SETTINGS) - 1)
+
+    def action_tweak(self, direction: int, times: int = 1) -> None:
+        """Change the chosen value."""
+        self._typing = False
+        self.settings.tweak(self.setting, direction, times=times)
+        self.refresh()
+
+    def on_key(self, event: events.Key) -> None:
+        """Typing replaces the value; while it goes on, every printable key belongs to it."""
+        field = self.setting.field
+        draft = self.settings.drafts.get(field, "")
+        character = event.character if event.is_printable else None
+        if self._typing and event.key == "enter":
+            self._finish_typing()
+        elif self._typing and event.key == "escape":
+            self._typing = False
+            self.settings.revert(field)
+        elif event.key in ("backspace", "delete"):
+            before = draft if self._typing else self.settings.text(self.setting)
+            self._type(before[:-1] if self._typing else "")
+        elif character and (
+            self._typing or (character in _STARTS_TYPING and not self.setting.is_choice)
+        ):
+            self._type((draft if self._typing else "") + character)
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+        self.refresh()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Pasted text replaces the value."""
+        event.stop()
+        self._type(clean(event.text.strip()))
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """Leaving the pane ends the typing."""
+        self._finish_typing()
+
+    def _type(self, draft: str) -> None:
+        self._typing = True
+        self.settings.type(self.setting.field, draft)
+
+    def _finish_typing(self) -> None:
+        self._typing = False
+        self.settings.finish(self.setting.field)
+        self.refresh()
+
+    # Mouse -------------------------------------------------------------------------------------
+
+    def on_click(self, event: events.Click) -> None:
+        """A click chooses a row; on the arrows at its end it changes the value."""
+        position = self._position_at(event.y)
+        if position is None:
+            return
+        self._finish_typing()
+        was_chosen = position == self.position
+        self.position = position
+        if was_chosen and event.x >= self.size.width - 2:
+            self.action_tweak(1)
+        elif was_chosen and event.x == self._arrow_x():
+            self.action_tweak(-1)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """The wheel changes the value under the pointer."""
+        self._scroll(event, 1)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """The wheel changes the value under the pointer."""
+        self._scroll(event, -1)
+
+    def _scroll(self, event: events.MouseEvent, direction: int) -> None:
+        position = self._position_at(event.y)
+        if position is not None:
+            event.stop()
+            if position != self.position:
+                self._finish_typing()
+                self.position = position
+            self.action_tweak(direction)
+
+    # Drawing -----------------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        """One line: a row, the reason under an impossible row, or nothing."""
+        width, base = self.size.width, self.rich_style
+        reason = self._reason_at(y)
+        if reason is not None:
+            line = reason
+        else:
+            position = self._position_at(y)
+            line = Text() if position is None else self._row(position, width)
+        line.truncate(width, overflow="ellipsis")
+        segments = [
+            Segment(segment.text, base + (segment.style or Style.null()))
+            for segment in line.render(self.app.console)
+        ]
+        fill = base
+        if reason is None and self.has_focus and self._position_at(y) == self.position:
+            fill = base + self._style("row")
+        return Strip(segments).adjust_cell_length(width, fill)
+
+    def _row(self, position: int, width: int) -> Text:
+        setting = SETTINGS[position]
+        chosen = self.has_focus and position == self.position
+        value = clean(self.settings.text(setting))
+        failed = self.settings.error(setting.field) is not None
+        typing = chosen and self._typing
+        value_style = "error" if failed else "chosen" if chosen else "value"
+        room = width - 2 - len(setting.label) - 4 - len(setting.unit) - bool(setting.unit)
+        if len(value) > room:
+            value = f"…{value[-(room - 1) :]}" if typing else f"{value[: room - 1]}…"
+        end = Text(value, style=self._style(value_style))
+        if setting.unit:
+            end.append(f" {setting.unit}", style=self._style("unit"))
+        end.append("▏" if typing else "›" if chosen else " ", style=self._style("chosen"))
+        mark = Text("‹" if chosen and not typing else " ", style=self._style("chosen"))
+        line = Text(" ", end="")
+        line.append(setting.label, style=self._style("label"))
+        line.append(" " * (width - 1 - len(setting.label) - end.cell_len - 1))
+        line.append_text(mark)
+        line.append_text(end)
+        if chosen:
+            line.style = self._style("row")
+        return line
+
+    def _arrow_x(self) -> int:
+        setting = self.setting
+        unit = len(setting.unit) + 1 if setting.unit else 0
+        return self.size.width - len(self.settings.text(setting)) - unit - 2
+
+    def _reason_at(self, y: int) -> Text | None:
+        """The reason why the row above `y` is impossible, drawn over what stands there."""
+        for position, setting in enumerate(SETTINGS):
+            error = self.settings.error(setting.field)
+            if error is None:
+                continue
+            text = f"{error.reason}. {error.remedy}" if error.remedy else error.reason
+            lines = Text(clean(text)).wrap(self.app.console, max(self.size.width - 2, 1))
+            top = self._y_of(position) + 1
+            if top + len(lines) > self.size.height:
+                top = self._y_of(position) - len(lines)
+            if top <= y < top + len(lines):
+                reason = Text(" ")
+                reason.append_text(lines[y - top])
+                reason.stylize(self._style("error"))
+                return reason
+        return None
+
+    def _style(self, part: str) -> Style:
+        return self.get_component_rich_style(f"parameter-panel--{part}", partial=True)
+
+    def _has_gaps(self) -> bool:
+        return self.size.height >= _ROWS_WITH_GAPS
+
+    def _y_of(self, position: int) -> int:
+        gaps = sum(row.starts_group for row in SETTINGS[: position + 1]) if self._has_gaps() else 0
+        return position + gaps
+
+    def _position_at(self, y: int) -> int | None:
+        return next((i for i in range(len(SETTINGS)) if self._y_of(i) == y), None)

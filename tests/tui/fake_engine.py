@@ -1,0 +1,280 @@
+"""An engine's client that replays a run written by hand: the double of the screen's tests."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+
+from sdtui.params import GenerationParams
+from sdtui.protocol.events import (
+    DenoisingStarted,
+    EngineStatus,
+    Event,
+    GuidanceAdjusted,
+    ImageDecoded,
+    JobCancelled,
+    JobFailed,
+    JobQueued,
+    JobSaved,
+    JobStarted,
+    LatentsDrawn,
+    ModelLoaded,
+    PreviewReady,
+    PromptEncoded,
+    PromptTokenized,
+    StepCompleted,
+    Token,
+    TokenizedText,
+)
+
+SAVED_PATH = "/pictures/2026-01-02/0001-a-red-apple-42.png"
+APPLE = [(49406, "<|startoftext|>"), (320, "a</w>"), (736, "red</w>"), (3055, "apple</w>")]
+END = (49407, "<|endoftext|>")
+
+
+def idle_status(**changes: object) -> EngineStatus:
+    """An engine with the bundled model in memory."""
+    values: dict[str, object] = {
+        "time": 0.0,
+        "state": "idle",
+        "version": "0.1.0",
+        "pid": 1,
+        "model": "pocket",
+        "device": "cpu",
+        "dtype": "float32",
+    }
+    return EngineStatus(**(values | changes))  # type: ignore[arg-type]
+
+
+def tokenized(text: str, pairs: list[tuple[int, str]]) -> TokenizedText:
+    """A prompt's tokens with their padding."""
+    tokens = [Token(*pair) for pair in [*pairs, END]]
+    return TokenizedText(text=text, tokens=tokens, padding=77 - len(tokens), pad_token_id=END[0])
+
+
+def disc(size: int, sharpness: float) -> bytes:
+    """A red disc on a pale ground that grows out of grey: RGB8, `size` by `size`."""
+    pixels = bytearray()
+    for y in range(size):
+        for x in range(size):
+            distance = math.hypot(x - size / 2 + 0.5, y - size / 2 + 0.5) / (size / 2)
+            inside = min(max((0.75 - distance) * 12, 0.0), 1.0)
+            colour = [244 - 34 * inside, 240 - 195 * inside, 230 - 190 * inside]
+            pixels += bytes(round(128 + (part - 128) * sharpness) for part in colour)
+    return bytes(pixels)
+
+
+def before_the_loop(job_id: str, params: GenerationParams) -> list[Event]:
+    """From the start to the first step."""
+    count = params.num_inference_steps
+    sigmas = [14.6 * (1 - i / count) ** 2 + 0.03 for i in range(count)]
+    return [
+        JobStarted(job_id=job_id, time=0.0, params=params),
+        PromptTokenized(
+            job_id=job_id,
+            time=0.0,
+            sequence_length=77,
+            vocabulary=49408,
+            prompt=tokenized(params.prompt, APPLE),
+            negative_prompt=tokenized(params.negative_prompt, APPLE[:1]),
+        ),
+        PromptEncoded(
+            job_id=job_id,
+            time=0.0,
+            shape=(1, 77, 160),
+            guided_shape=(2, 77, 160),
+            dtype="float32",
+            norm=110.9,
+            negative_norm=108.2,
+            seconds=0.012,
+        ),
+        LatentsDrawn(
+            job_id=job_id,
+            time=0.0,
+            seed=params.seed,
+            shape=(1, 4, params.height // 8, params.width // 8),
+            dtype="float32",
+            mean=0.003,
+            std=0.998,
+            init_noise_sigma=1.0,
+            device="cpu",
+            memory=412_000_000,
+        ),
+        DenoisingStarted(
+            job_id=job_id,
+            time=0.0,
+            scheduler=params.scheduler,
+            prediction_type="epsilon",
+            guidance_scale=params.guidance_scale,
+            timesteps=[999 - 999 * i / count for i in range(count)],
+            sigmas=sigmas,
+        ),
+    ]
+
+
+def step(job_id: str, params: GenerationParams, index: int) -> list[Event]:
+    """One step and its preview."""
+    count = params.num_inference_steps
+    left = 1 - index / count
+    return [
+        StepCompleted(
+            job_id=job_id,
+            time=0.0,
+            step_index=index,
+            count=count,
+            timestep=999 * left,
+            sigma=14.6 * left**2 + 0.03,
+            latents_mean=0.001,
+            latents_std=0.62 + 0.4 * left,
+            guidance_scale=params.guidance_scale,
+            guidance_norm=2.0 + 6.0 * math.sin(math.pi * (1 - left)),
+            seconds=0.041,
+            preview_seconds=0.001,
+        ),
+        PreviewReady(
+            job_id=job_id,
+            time=0.0,
+            step_index=index,
+            count=count,
+            width=32,
+            height=32,
+            rgb=disc(32, (index + 1) / count),
+        ),
+    ]
+
+
+def ending(job_id: str) -> list[Event]:
+    """The picture and its file."""
+    return [
+        ImageDecoded(
+            job_id=job_id, time=0.0, width=128, height=128, rgb=disc(128, 1.0), seconds=0.05
+        ),
+        JobSaved(job_id=job_id, time=0.0, path=SAVED_PATH, size=21_400, seconds=1.26),
+    ]
+
+
+class FakeEngineClient:
+    """Answers as an engine would, one run at a time, as fast as events are taken.
+
+    `stop_after` holds every run after that many steps, until `finish` or `cancel`; `failure` ends
+    it there instead. `calls` records what was asked.
+    """
+
+    def __init__(
+        self,
+        *,
+        stop_after: int | None = None,
+        failure: tuple[str, str, str] | None = None,
+        status: EngineStatus | None = None,
+    ) -> None:
+        self.status = status or idle_status()
+        self.calls: list[tuple[object, ...]] = []
+        self._stop_after = stop_after
+        self._failure = failure
+        self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._running: tuple[str, GenerationParams, int] | None = None
+        self._count = 0
+        self.tell(self.status)
+
+    def tell(self, *events: Event) -> None:
+        """Send events to the interface."""
+        for event in events:
+            self._queue.put_nowait(event)
+
+    def lose(self) -> None:
+        """End the connection as a dying engine does."""
+        self._queue.put_nowait(None)
+
+    def submitted(self) -> list[GenerationParams]:
+        """The parameters of every generation asked for."""
+        return [call[1] for call in self.calls if call[0] == "submit"]  # type: ignore[misc]
+
+    def finish(self) -> None:
+        """Let a held run end."""
+        assert self._running is not None
+        job_id, params, done = self._running
+        for index in range(done, params.num_inference_steps):
+            self.tell(*step(job_id, params, index))
+        self._end(*ending(job_id))
+
+    async def submit(self, params: GenerationParams) -> str:
+        """Run at once, up to where runs are held."""
+        self._count += 1
+        job_id = f"job-{self._count}"
+        self.calls.append(("submit", params))
+        self.tell(JobQueued(job_id=job_id, time=0.0, request_id="r", params=params, position=0))
+        self.run(job_id, params)
+        return job_id
+
+    def run(self, job_id: str, params: GenerationParams) -> None:
+        """Tell of a run from its beginning."""
+        self.tell(idle_status(state="running", running_job_id=job_id))
+        self.tell(*before_the_loop(job_id, params))
+        count = params.num_inference_steps
+        done = count if self._stop_after is None else min(self._stop_after, count)
+        for index in range(done):
+            self.tell(*step(job_id, params, index))
+        self._running = (job_id, params, done)
+        if self._failure is not None:
+            title, message, remedy = self._failure
+            self._end(
+                JobFailed(job_id=job_id, time=0.0, title=title, message=message, remedy=remedy)
+            )
+        elif self._stop_after is None:
+            self._end(*ending(job_id))
+
+    def _end(self, *events: Event) -> None:
+        self._running = None
+        self.tell(*events, idle_status())
+
+    async def cancel(self, job_id: str) -> None:
+        """Stop a held run."""
+        self.calls.append(("cancel", job_id))
+        if self._running is not None and self._running[0] == job_id:
+            _, params, done = self._running
+            self._end(
+                JobCancelled(
+                    job_id=job_id, time=0.0, completed=done, count=params.num_inference_steps
+                )
+            )
+
+    async def adjust(self, job_id: str, guidance_scale: float) -> None:
+        """Say that the guidance changed."""
+        self.calls.append(("adjust", job_id, guidance_scale))
+        done = self._running[2] if self._running else 0
+        self.tell(
+            GuidanceAdjusted(
+                job_id=job_id, time=0.0, step_index=done, guidance_scale=guidance_scale
+            )
+        )
+
+    async def grant_preview(self) -> None:
+        """Record the credit."""
+        self.calls.append(("grant_preview",))
+
+    async def load_model(self, model: str) -> None:
+        """Load at once."""
+        self.calls.append(("load_model", model))
+        self.tell(
+            ModelLoaded(
+                time=0.0,
+                model=model,
+                device="cpu",
+                device_name="CPU",
+                dtype="float32",
+                parameters=11_000_000,
+                size=44_000_000,
+                memory=412_000_000,
+                seconds=0.4,
+            )
+        )
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Everything told, until the engine is lost."""
+        while (event := await self._queue.get()) is not None:
+            yield event
+
+    async def close(self) -> None:
+        """Record the leave-taking."""
+        self.calls.append(("close",))
