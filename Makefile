@@ -12,10 +12,10 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$python && break; done)
 
-# What pip downloads is shown, its errors are shown, the rest is not.
+# The large downloads are shown, and pip's errors; the rest is not.
 PIP_INSTALL := PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
 	$(BIN)/python -m pip install --no-input -c constraints.txt
-ONLY_DOWNLOADS := { grep --line-buffered -E '^ *Downloading [^ ]+ \(' || true; }
+ONLY_DOWNLOADS := { grep --line-buffered -E '^ *Downloading [^ ]+ \([0-9.]+ [MG]B\)' || true; }
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test check bench clean

@@ -1,0 +1,7 @@
+"""`python -m sdtui`."""
+
+import sys
+
+from sdtui.cli import main
+
+sys.exit(main())

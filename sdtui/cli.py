@@ -1,0 +1,116 @@
+"""The composition root: no arguments start the interface, anything else is a command.
+
+The interface's start is what a person waits for, so that path imports neither typer nor any
+command.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+import sdtui
+from sdtui.commands.output import print_error
+from sdtui.errors import SdtuiError
+
+if TYPE_CHECKING:
+    import typer
+
+INTERRUPTED = 130
+"""What a shell reports for a command that Ctrl+C ended."""
+
+_USAGE = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run sdtui with `arguments` (by default the command line's) and return its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        return _run_command(arguments) if arguments else _run_interface()
+    except SdtuiError as error:
+        print_error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        return _report_defect(error)
+
+
+def _run_interface() -> int:
+    from sdtui.commands.terminal import require_terminal
+
+    require_terminal()
+    from sdtui.tui.app import run
+
+    return run()
+
+
+def _run_command(arguments: list[str]) -> int:
+    import typer
+    from typer.main import get_command
+
+    command = get_command(_commands())
+    try:
+        return command(arguments, prog_name="sdtui", standalone_mode=False) or 0
+    except typer.Abort:
+        return INTERRUPTED
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "sdtui"
+        print_error(SdtuiError(error.format_message(), "", f"{path} --help says what it takes."))
+        return _USAGE
+
+
+def _commands() -> typer.Typer:
+    import typer
+
+    from sdtui.commands import doctor, engine, generate, models
+
+    app = typer.Typer(
+        help=(
+            "Stable Diffusion in a terminal: watch the picture form.\n\n"
+            "Without a command, sdtui starts its interface."
+        ),
+        epilog=(
+            "Exit codes: 0 done · 1 a check failed or sdtui did · 2 bad input, or no terminal · "
+            "3 the model · 4 the generation · 5 the engine · 130 interrupted."
+        ),
+        add_completion=False,
+    )
+
+    def print_version(wanted: bool) -> None:
+        if wanted:
+            print(f"sdtui {sdtui.__version__}")
+            raise typer.Exit
+
+    @app.callback()
+    def options(
+        version: bool = typer.Option(
+            False, "--version", help="Print the version.", callback=print_version, is_eager=True
+        ),
+    ) -> None:
+        pass
+
+    app.command()(generate.generate)
+    app.command()(models.models)
+    app.command()(doctor.doctor)
+    app.add_typer(engine.app, name="engine")
+    return app
+
+
+def _report_defect(error: Exception) -> int:
+    """A defect of sdtui itself: the traceback goes into a file, the file's name to the user."""
+    from sdtui.paths import log_dir
+
+    log = log_dir() / "crash.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    print_error(
+        SdtuiError(
+            "Something went wrong inside sdtui",
+            f"{type(error).__name__}: {error}",
+            f"The details are in {log}: please report them.",
+        )
+    )
+    return SdtuiError.exit_code

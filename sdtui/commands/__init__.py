@@ -1,0 +1,1 @@
+"""The commands that need no full screen, one file each. They import what they need late."""

@@ -1,0 +1,53 @@
+"""The picture at the path that the user named: whole or not at all, and never over a file."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from sdtui.errors import GenerationError, ParameterError
+from sdtui.history.images import write_new
+from sdtui.text import clean
+
+_OPTION = "-o"
+
+
+def checked(output: Path, *, force: bool) -> Path:
+    """`output` as an absolute path, refused before anything is drawn if it cannot be written."""
+    output = output.expanduser().absolute()
+    shown = clean(str(output))
+    if output.suffix.lower() != ".png":
+        raise ParameterError(_OPTION, f"{shown} is no PNG", "End the file's name in .png.")
+    if output.is_dir():
+        raise ParameterError(_OPTION, f"{shown} is a folder", "Name a file in it.")
+    if not output.parent.is_dir():
+        raise ParameterError(_OPTION, f"{clean(str(output.parent))} is no folder", "Make it first.")
+    if not force and (output.exists() or output.is_symlink()):
+        raise _taken(output)
+    return output
+
+
+def deliver(content: bytes, output: Path, *, force: bool) -> None:
+    """Write the PNG `content` to `output`; only with `force` over a file that is there.
+
+    Raises `GenerationError` when the disk or the folder refuses.
+    """
+    try:
+        if force:
+            temporary = output.with_name(f".{secrets.token_hex(8)}.png")
+            write_new(temporary, content)
+            temporary.replace(output)
+        else:
+            write_new(output, content)
+    except FileExistsError:
+        raise _taken(output) from None
+    except OSError as error:
+        raise GenerationError(
+            "The picture could not be written", f"{output}: {error.strerror}", ""
+        ) from error
+
+
+def _taken(output: Path) -> ParameterError:
+    return ParameterError(
+        _OPTION, f"{clean(str(output))} exists", "Choose another name, or add --force."
+    )

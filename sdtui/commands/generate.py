@@ -1,0 +1,144 @@
+"""`sdtui generate`: one picture without the interface, for scripts and for hands."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sdtui.commands import delivery
+from sdtui.commands.output import EventLines, Reporter, note
+from sdtui.errors import ParameterError, SdtuiError, TerminalError
+from sdtui.models import catalogue
+from sdtui.params import SCHEDULERS, GenerationParams, random_seed, scheduler_name
+from sdtui.text import clean
+
+_DEFAULTS = GenerationParams(prompt="defaults")
+_OPTIONS = {"num_inference_steps": "steps"}
+"""The fields whose option has another name."""
+
+
+def generate(
+    prompt: Annotated[
+        str, typer.Argument(help="What to draw; - reads it from the input.", show_default=False)
+    ],
+    negative_prompt: Annotated[
+        str, typer.Option(help="What to keep out of the picture.")
+    ] = _DEFAULTS.negative_prompt,
+    model: Annotated[
+        str, typer.Option(help="A name from `sdtui models`, a folder, or a hub id.")
+    ] = _DEFAULTS.model,
+    scheduler: Annotated[
+        str, typer.Option(help=f"One of {', '.join(SCHEDULERS)}; in any case.")
+    ] = _DEFAULTS.scheduler,
+    steps: Annotated[
+        int, typer.Option(help="Steps of denoising, 1 to 200.")
+    ] = _DEFAULTS.num_inference_steps,
+    guidance_scale: Annotated[
+        float, typer.Option(help="How strongly the prompt pulls; 1 and less: not at all.")
+    ] = _DEFAULTS.guidance_scale,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="The same seed draws the same picture.", show_default="random"),
+    ] = None,
+    width: Annotated[
+        int | None, typer.Option(help="In pixels, by eights.", show_default="the model's own")
+    ] = None,
+    height: Annotated[
+        int | None, typer.Option(help="In pixels, by eights.", show_default="the model's own")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The PNG to write.",
+            show_default="a dated folder; `sdtui doctor` says where",
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Let -o replace a file.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print the picture in half blocks.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print every event as a line of JSON.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="auto, float32, float16, bfloat16.")] = "auto",
+    in_process: Annotated[
+        bool,
+        typer.Option("--in-process", help="Draw in this process, without the engine."),
+    ] = False,
+) -> int:
+    """Draw one picture and print where it is saved."""
+    if show and json:
+        raise TerminalError(
+            "--show and --json do not go together", "Both write to the output.", "Choose one."
+        )
+    output = delivery.checked(output, force=force) if output else None
+    where = catalogue.locate(model)
+    if moved := catalogue.moved_note(model):
+        note(moved)
+    # The engine does not share this process's working directory.
+    if model != catalogue.POCKET and where == Path(model).expanduser().resolve():
+        model = str(where)
+    native_width, native_height = catalogue.native_size(model)
+    try:
+        params = GenerationParams(
+            prompt=_prompt(prompt),
+            negative_prompt=negative_prompt,
+            model=model,
+            scheduler=scheduler_name(scheduler),
+            num_inference_steps=steps,
+            guidance_scale=guidance_scale,
+            seed=random_seed() if seed is None else seed,
+            width=native_width if width is None else width,
+            height=native_height if height is None else height,
+            preview_every=0,
+        )
+    except ParameterError as error:
+        raise _as_option(error) from error
+    if seed is None:
+        note(f"seed {params.seed}")
+
+    reporter = _reporter(json)
+    with reporter:
+        if in_process:
+            from sdtui.commands import in_process as drawing
+
+            picture = drawing.draw(params, device, dtype, reporter.show, output, force=force)
+        else:
+            from sdtui.commands import through_engine
+
+            picture = through_engine.draw(params, device, dtype, reporter.show, output, force=force)
+    if show:
+        from sdtui.commands.picture import print_picture
+
+        print_picture(picture)
+    if not json:
+        print(clean(str(picture)))
+    return 0
+
+
+def _reporter(json: bool) -> Reporter:
+    if json:
+        return EventLines()
+    from sdtui.commands.progress_line import ProgressLine
+
+    return ProgressLine()
+
+
+def _prompt(argument: str) -> str:
+    if argument != "-":
+        return argument
+    if sys.stdin.isatty():
+        note("Reading the prompt from the terminal; Ctrl+D ends it.")
+    return sys.stdin.read().strip()
+
+
+def _as_option(error: ParameterError) -> SdtuiError:
+    """The error under the name by which the user gave the value."""
+    if error.field == "prompt":
+        return error
+    option = "--" + _OPTIONS.get(error.field, error.field).replace("_", "-")
+    return ParameterError(option, error.reason, error.remedy)

@@ -1,0 +1,64 @@
+"""How commands speak: results on stdout, what is only for eyes on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from types import TracebackType
+from typing import Protocol
+
+from sdtui.errors import SdtuiError
+from sdtui.protocol.events import Event
+from sdtui.text import clean
+
+
+class Reporter(Protocol):
+    """Tells of a job while it runs. A context manager, so that the terminal is left tidy."""
+
+    def show(self, event: Event) -> None:
+        """Tell of one event."""
+
+    def __enter__(self) -> Reporter: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class EventLines:
+    """Every event as one line of JSON on stdout, in ASCII, without the bytes of pictures."""
+
+    def show(self, event: Event) -> None:
+        """Print one event at once."""
+        import msgspec
+
+        record = msgspec.to_builtins(event, builtin_types=(bytes,))
+        record.pop("rgb", None)
+        print(json.dumps(record), flush=True)
+
+    def __enter__(self) -> EventLines:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Nothing is left open."""
+
+
+def note(text: str) -> None:
+    """A line on stderr that a person may want to know."""
+    print(f"sdtui: {clean(text)}", file=sys.stderr)
+
+
+def print_error(error: SdtuiError) -> None:
+    """What happened, where, and what to do, on stderr, a line each."""
+    note(error.title)
+    for part in (error.message, error.remedy):
+        for line in clean(part, multiline=True).splitlines():
+            print(f"  {line}", file=sys.stderr)

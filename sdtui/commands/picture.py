@@ -1,0 +1,33 @@
+"""A picture printed in half blocks: two pixels a cell."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from PIL import Image
+from rich.console import Console
+from rich_pixels import Pixels
+
+_LINES_LEFT_FREE = 2
+"""For the picture's path and the next prompt."""
+
+
+def fitted(width: int, height: int, columns: int, lines: int) -> tuple[int, int]:
+    """The largest size in pixels, with the picture's aspect and not above its own, that fits.
+
+    A cell is one pixel wide and two high.
+    """
+    scale = min(1.0, columns / width, 2 * max(lines - _LINES_LEFT_FREE, 1) / height)
+    return max(1, int(width * scale)), max(1, int(height * scale))
+
+
+def print_picture(path: Path) -> None:
+    """Print a picture on stdout, fitted to the terminal; in 24-bit colour where there is none."""
+    is_terminal = sys.stdout.isatty()
+    console = Console(
+        force_terminal=True, color_system="auto" if is_terminal else "truecolor", highlight=False
+    )
+    with Image.open(path) as image:
+        size = fitted(*image.size, console.width, console.height)
+        console.print(Pixels.from_image(image.convert("RGB").resize(size, Image.Resampling.BOX)))

@@ -1,0 +1,88 @@
+"""The progress of one job as a line on the terminal's stderr."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from sdtui.protocol.events import (
+    ComponentLoading,
+    DenoisingStarted,
+    DownloadProgressed,
+    EngineStatus,
+    Event,
+    JobCancelled,
+    JobQueued,
+    JobSaved,
+    StepCompleted,
+)
+from sdtui.text import clean
+
+_MEGABYTE = 1_000_000
+
+
+class ProgressLine:
+    """What the job is doing, a bar, k/n, it/s and the time left; silent where no terminal is."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True, highlight=False)
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}", markup=False),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            disable=not console.is_terminal or console.is_dumb_terminal,
+        )
+        self._task = self._progress.add_task("starting", total=None, rate="")
+        self._denoising_since = 0.0
+
+    def show(self, event: Event) -> None:
+        """Bring the line up to date with one event."""
+        match event:
+            case EngineStatus(state="starting" | "restarting"):
+                self._say(f"{event.state} the worker")
+            case JobQueued(position=position) if position:
+                self._say(f"waiting behind {position}")
+            case DownloadProgressed():
+                self._say(
+                    f"downloading {event.file}, MB",
+                    event.received // _MEGABYTE,
+                    event.total // _MEGABYTE or None,
+                )
+            case ComponentLoading():
+                self._say(f"loading {event.component}", event.index, event.count)
+            case DenoisingStarted():
+                self._denoising_since = event.time
+                self._say("denoising", 0, len(event.timesteps))
+            case StepCompleted():
+                done = event.step_index + 1
+                rate = done / max(event.time - self._denoising_since, 1e-6)
+                stage = "denoising" if done < event.count else "decoding"
+                self._say(stage, done, event.count, f"{rate:.1f} it/s")
+            case JobSaved():
+                self._progress.update(self._task, description="saved")
+            case JobCancelled():
+                self._progress.update(self._task, description="stopped")
+
+    def _say(
+        self, stage: str, completed: int = 0, total: int | None = None, rate: str = ""
+    ) -> None:
+        self._progress.update(
+            self._task, description=clean(stage), completed=completed, total=total, rate=rate
+        )
+
+    def __enter__(self) -> ProgressLine:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()

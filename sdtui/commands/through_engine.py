@@ -1,0 +1,98 @@
+"""One job through the engine, from its submission to its file."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from sdtui.commands.delivery import deliver
+from sdtui.engine.client import EngineClient
+from sdtui.errors import EngineError, GenerationError
+from sdtui.params import GenerationParams
+from sdtui.protocol.events import (
+    FINAL_EVENTS,
+    Event,
+    JobCancelled,
+    JobEvent,
+    JobFailed,
+    JobSaved,
+)
+
+_End = JobSaved | JobCancelled | JobFailed
+
+
+def draw(
+    params: GenerationParams,
+    device: str,
+    dtype: str,
+    show: Callable[[Event], None],
+    output: Path | None,
+    *,
+    force: bool,
+) -> Path:
+    """Have the engine draw, `show` every event of the job, and return the picture's path.
+
+    The engine keeps the picture in its dated folder; `output` gets a copy. Ctrl+C and SIGTERM
+    cancel the job; a second Ctrl+C does not wait for it to end. Raises `GenerationError` when the
+    job fails and `EngineError` when the engine is lost.
+    """
+    try:
+        end = asyncio.run(_draw(params, device, dtype, show))
+    except asyncio.CancelledError:
+        raise SystemExit(128 + signal.SIGTERM) from None
+    if isinstance(end, JobSaved) and output:
+        deliver(Path(end.path).read_bytes(), output, force=force)
+        end = msgspec.structs.replace(end, path=str(output))
+    show(end)
+    return _picture(end)
+
+
+async def _draw(
+    params: GenerationParams, device: str, dtype: str, show: Callable[[Event], None]
+) -> _End:
+    # asyncio.run already turns Ctrl+C into the cancellation of this task.
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    client = await EngineClient.connect()
+    try:
+        job_id = await client.submit(params, device=device, dtype=dtype)
+        try:
+            return await _watch(client, job_id, show)
+        except asyncio.CancelledError:
+            await client.cancel(job_id)
+            show(await _watch(client, job_id, show))
+            raise
+    finally:
+        await client.close()
+
+
+async def _watch(client: EngineClient, job_id: str, show: Callable[[Event], None]) -> _End:
+    """Show what happens until the job ends, and return how it did."""
+    async for event in client.events():
+        if isinstance(event, JobEvent) and event.job_id != job_id:
+            continue
+        if isinstance(event, FINAL_EVENTS):
+            return event
+        show(event)
+    raise EngineError(
+        "The engine was lost",
+        "It ended before the picture was finished.",
+        "`sdtui engine logs` shows its last words.",
+    )
+
+
+def _picture(end: _End) -> Path:
+    match end:
+        case JobSaved():
+            return Path(end.path)
+        case JobCancelled():
+            raise GenerationError(
+                "The job was cancelled", f"Someone stopped it after {end.completed} steps."
+            )
+        case JobFailed():
+            raise GenerationError(end.title, end.message, end.remedy)
