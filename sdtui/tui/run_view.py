@@ -14,6 +14,7 @@ from sdtui.protocol.events import (
     JobStarted,
 )
 from sdtui.text import clean
+from sdtui.tui.widgets.curves import Curves
 from sdtui.tui.widgets.preview import Preview
 from sdtui.tui.widgets.status_bar import StatusBar
 from sdtui.tui.widgets.step_progress import StepProgress
@@ -22,7 +23,7 @@ from sdtui.tui.widgets.token_log import TokenLog
 
 @dataclass
 class RunView:
-    """Shows events on the four widgets that tell of a run.
+    """Shows events on the widgets that tell of a run.
 
     `running` is the id of the job that runs now, `saved` where the last picture lies, and
     `unfinished` how many jobs the engine still has.
@@ -30,6 +31,7 @@ class RunView:
 
     preview: Preview
     log: TokenLog
+    curves: Curves
     progress: StepProgress
     status: StatusBar
     running: str | None = None
@@ -40,6 +42,7 @@ class RunView:
         """Pass one event on to every widget that tells of it."""
         self.preview.show(event)
         self.log.show(event)
+        self.curves.show(event)
         self.progress.show(event)
         self.status.show(event)
         match event:

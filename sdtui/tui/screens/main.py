@@ -31,6 +31,7 @@ from sdtui.tui.messages import (
 )
 from sdtui.tui.model_description import ModelDescription, describe
 from sdtui.tui.run_view import RunView, shown_path
+from sdtui.tui.widgets.curves import Curves
 from sdtui.tui.widgets.key_bar import KeyBar
 from sdtui.tui.widgets.parameter_panel import ParameterPanel
 from sdtui.tui.widgets.preview import Preview
@@ -39,6 +40,8 @@ from sdtui.tui.widgets.status_bar import StatusBar
 from sdtui.tui.widgets.step_progress import StepProgress
 from sdtui.tui.widgets.token_log import TokenLog
 
+_WIDTHS = [(0, "-small"), (72, "-medium"), (121, "-wide")]
+_HEIGHTS = [(0, "-short"), (24, "-normal"), (36, "-tall")]
 _EXAMPLE_KEY = next(action.key for action in ACTIONS if action.name == "try an example")
 _SETTLING_SECONDS = 0.4
 """A value that is still being typed or tweaked is sent to the engine once it rests this long."""
@@ -48,16 +51,8 @@ class MainScreen(Screen[None]):
     """Where a prompt becomes a picture."""
 
     AUTO_FOCUS = "#prompt"
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [
-        (0, "-small"),
-        (72, "-medium"),
-        (121, "-wide"),
-    ]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [
-        (0, "-short"),
-        (24, "-normal"),
-        (36, "-tall"),
-    ]
+    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    VERTICAL_BREAKPOINTS = _HEIGHTS
     BINDINGS: ClassVar[list[BindingType]] = bindings("screen")
 
     def __init__(self, connect: Connect, start: GenerationParams | None = None) -> None:
@@ -83,6 +78,7 @@ class MainScreen(Screen[None]):
         with Horizontal(id="panes"):
             with Vertical(id="settings"):
                 yield ParameterPanel(start, id="parameters")
+                yield Curves(id="curves")
             yield Preview(id="preview")
             yield TokenLog(id="log")
         yield StepProgress(id="progress")
@@ -96,9 +92,12 @@ class MainScreen(Screen[None]):
         self.run_view = RunView(
             self.query_one(Preview),
             self.query_one(TokenLog),
+            self.query_one(Curves),
             self.query_one(StepProgress),
             self.query_one(StatusBar),
         )
+        for prompt in (self.prompt, self.negative):
+            prompt.move_cursor(prompt.document.end)
         self._retitle()
         self.call_after_refresh(self._start)
 
