@@ -16,10 +16,10 @@ def checked(output: Path, *, force: bool) -> Path:
     """`output` as an absolute path, refused before anything is drawn if it cannot be written."""
     output = output.expanduser().absolute()
     shown = clean(str(output))
-    if output.suffix.lower() != ".png":
-        raise ParameterError(_OPTION, f"{shown} is no PNG", "End the file's name in .png.")
     if output.is_dir():
         raise ParameterError(_OPTION, f"{shown} is a folder", "Name a file in it.")
+    if output.suffix.lower() != ".png":
+        raise ParameterError(_OPTION, f"{shown} is no PNG", "End the file's name in .png.")
     if not output.parent.is_dir():
         raise ParameterError(_OPTION, f"{clean(str(output.parent))} is no folder", "Make it first.")
     if not force and (output.exists() or output.is_symlink()):

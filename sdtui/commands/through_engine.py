@@ -95,4 +95,6 @@ def _picture(end: _End) -> Path:
                 "The job was cancelled", f"Someone stopped it after {end.completed} steps."
             )
         case JobFailed():
-            raise GenerationError(end.title, end.message, end.remedy)
+            error = GenerationError(end.title, end.message, end.remedy)
+            error.exit_code = end.exit_code
+            raise error

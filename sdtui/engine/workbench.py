@@ -13,7 +13,7 @@ from sdtui.diffusion.devices import choose_device, choose_dtype
 from sdtui.diffusion.preview import PreviewDecoder
 from sdtui.engine.inbox import Inbox, JobControl
 from sdtui.engine.narration import failure, loading_progressed, model_loaded, run_job
-from sdtui.errors import SdtuiError
+from sdtui.errors import GenerationError, SdtuiError
 from sdtui.protocol.codec import encode
 from sdtui.protocol.events import (
     Event,
@@ -78,7 +78,16 @@ class Workbench:
             self._say(JobCancelled(job_id=job.job_id, completed=0, count=0))
         except Exception as error:
             title, message, remedy = _explain(error)
-            self._say(JobFailed(job_id=job.job_id, title=title, message=message, remedy=remedy))
+            exit_code = (error if isinstance(error, SdtuiError) else GenerationError).exit_code
+            self._say(
+                JobFailed(
+                    job_id=job.job_id,
+                    title=title,
+                    message=message,
+                    remedy=remedy,
+                    exit_code=exit_code,
+                )
+            )
 
     def _components_for(
         self, model: str, device: str, dtype: str, control: JobControl

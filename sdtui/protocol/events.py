@@ -10,6 +10,7 @@ import time as _time
 
 import msgspec
 
+from sdtui.errors import GenerationError
 from sdtui.params import GenerationParams
 
 
@@ -269,11 +270,12 @@ class JobCancelled(JobEvent, frozen=True, kw_only=True):
 
 
 class JobFailed(JobEvent, frozen=True, kw_only=True):
-    """The job ended with an error."""
+    """The job ended with an error. `exit_code` is that of a command that waited for it."""
 
     title: str
     message: str = ""
     remedy: str = ""
+    exit_code: int = GenerationError.exit_code
 
 
 LoadingEvent = DownloadProgressed | ComponentLoading | ComponentLoaded | ModelLoaded | ModelFailed
@@ -300,7 +302,6 @@ AnyEvent = (
     | JobCancelled
     | JobFailed
 )
-
 
 
 class WorkerReady(Event, frozen=True, kw_only=True):
