@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# OpenMP's threads spin while they wait for each other, and on busy cores torch then takes many
+# times as long. libgomp reads this when torch is imported.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 @pytest.fixture(autouse=True)
