@@ -10,6 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No test is about time, and the machine may be busy.
+settings.register_profile("sdtui", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sdtui")
 
 # OpenMP's threads spin while they wait for each other, and on busy cores torch then takes many
 # times as long. libgomp reads this when torch is imported.
