@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
@@ -14,11 +13,13 @@ import sdtui
 from sdtui.engine.backlog import Backlog
 from sdtui.engine.exit_causes import describe_exit
 from sdtui.engine.job import Job, JobQueue, new_job_id
-from sdtui.engine.worker_process import WORKER_COMMAND, WorkerProcess
+from sdtui.engine.restarting_worker import RestartingWorker
+from sdtui.engine.saving import save
+from sdtui.engine.worker_process import WORKER_COMMAND
 from sdtui.errors import EngineError
-from sdtui.history.images import save_image
 from sdtui.protocol.codec import encode
 from sdtui.protocol.events import (
+    ComponentLoading,
     EngineStatus,
     Event,
     ImageDecoded,
@@ -40,7 +41,6 @@ from sdtui.protocol.requests import (
     LoadModel,
     RunJob,
     Submit,
-    WorkerRequest,
 )
 
 log = logging.getLogger(__name__)
@@ -63,15 +63,16 @@ class Dispatcher:
 
     def __init__(self, publish: Publish, worker_command: Sequence[str] = WORKER_COMMAND) -> None:
         self._publish = publish
-        self._worker_command = worker_command
         self._queue = JobQueue()
         self._job: Job | None = None
         self._last: Job | None = None
         self._saving: asyncio.Task[None] | None = None
-        self._worker: WorkerProcess | None = None
-        self._worker_task: asyncio.Task[None] | None = None
-        self._ready = False
-        self._restarting = False
+        self._worker = RestartingWorker(
+            worker_command,
+            on_event=self._take,
+            on_end=self._worker_ended,
+            on_give_up=self._give_up,
+        )
         self._stopping = False
         self._preview_granted = False
         self._wanted_model: LoadModel | None = None
@@ -103,7 +104,7 @@ class Dispatcher:
             self._proceed()
         elif self._job is not None and self._job.id == request.job_id:
             self._job.cancelled = True
-            self._send(request)
+            self._worker.send(request)
 
     def adjust(self, request: Adjust) -> None:
         """Change the guidance of a job, from its next step on if it runs."""
@@ -111,18 +112,19 @@ class Dispatcher:
             job.guidance_scale = request.guidance_scale
         elif self._job is not None and self._job.id == request.job_id:
             self._job.guidance_scale = request.guidance_scale
-            self._send(request)
+            self._worker.send(request)
 
     def load_model(self, request: LoadModel) -> None:
-        """Bring a model into memory as soon as no job needs the worker."""
-        self._wanted_model = request
-        self._proceed()
+        """Bring a model into memory ahead of its use. Jobs at hand bring their own."""
+        if not self.has_jobs:
+            self._wanted_model = request
+            self._proceed()
 
     def grant_preview(self) -> None:
         """Let the worker make one preview; a second grant before it does so adds nothing."""
-        if self._ready and not self._preview_granted:
+        if self._worker.state == "ready" and not self._preview_granted:
             self._preview_granted = True
-            self._send(GrantPreview())
+            self._worker.send(GrantPreview())
 
     async def stop(self) -> None:
         """End the worker and every job that is not yet being saved."""
@@ -132,10 +134,7 @@ class Dispatcher:
             await self._saving
         for job in [*([self._job] if self._job else []), *self._queue]:
             self._emit(JobFailed(job_id=job.id, title="The engine was stopped"), job)
-        if self._worker is not None:
-            self._worker.kill()
-        if self._worker_task is not None:
-            await self._worker_task
+        await self._worker.stop()
 
     # What clients are shown ---------------------------------------------------------------------
 
@@ -178,8 +177,8 @@ class Dispatcher:
     def _status_now(self) -> EngineStatus:
         if self._stopping:
             state = "stopping"
-        elif self._worker_task is not None and not self._ready:
-            state = "restarting" if self._restarting else "starting"
+        elif self._worker.state in ("starting", "restarting"):
+            state = self._worker.state
         elif self._loading is not None:
             state = "loading"
         else:
@@ -200,20 +199,19 @@ class Dispatcher:
 
     def start_worker(self) -> None:
         """Start the worker unless it runs, so that it has torch at hand when a job comes."""
-        if self._worker_task is None and not self._stopping:
-            self._worker_task = asyncio.create_task(self._keep_worker())
-            self._tell_status()
+        self._worker.start()
+        self._tell_status()
 
     def _proceed(self) -> None:
         """Give an idle worker the next thing to do."""
         if self.has_work:
-            self.start_worker()
-        if self._ready and self._job is None and not self._stopping:
+            self._worker.start()
+        if self._worker.state == "ready" and self._job is None and not self._stopping:
             if self._queue:
                 self._run_next()
             elif self._wanted_model is not None:
                 self._preloading, self._wanted_model = self._wanted_model, None
-                self._send(self._preloading)
+                self._worker.send(self._preloading)
         self._tell_status()
 
     def _run_next(self) -> None:
@@ -222,21 +220,15 @@ class Dispatcher:
             return
         job = self._job = self._queue.take()
         job.attempts += 1
-        self._send(
+        self._worker.send(
             RunJob(job_id=job.id, params=job.params, device=job.device, dtype=job.dtype),
         )
         if job.guidance_scale is not None:
-            self._send(Adjust(job_id=job.id, guidance_scale=job.guidance_scale))
-
-    def _send(self, request: WorkerRequest) -> None:
-        if self._worker is not None:
-            self._worker.send(request)
+            self._worker.send(Adjust(job_id=job.id, guidance_scale=job.guidance_scale))
 
     def _take(self, event: WorkerEvent) -> None:
         """Carry on with what the worker says."""
         if isinstance(event, WorkerReady):
-            log.info("the worker is ready with torch %s", event.torch_version)
-            self._ready, self._restarting = True, False
             self._proceed()
         elif isinstance(event, LoadingEvent):
             self._take_loading(event)
@@ -254,7 +246,9 @@ class Dispatcher:
         else:
             self._loading = self._loading or Backlog()
             self._loading.append(event, encode(event))
-            self._loaded = None
+            if isinstance(event, ComponentLoading):
+                # A download leaves the last model in its place; the first component takes it.
+                self._loaded = None
             self._tell_status()
 
     def _take_job_event(self, event: JobEvent, job: Job) -> None:
@@ -268,33 +262,7 @@ class Dispatcher:
             self._saving = asyncio.create_task(self._save(job, event))
 
     async def _save(self, job: Job, image: ImageDecoded) -> None:
-        try:
-            path = await asyncio.to_thread(
-                save_image,
-                image.rgb,
-                image.width,
-                image.height,
-                job.params,
-                version=sdtui.__version__,
-                guidance_adjustments=job.adjustments,
-            )
-            seconds = time.time() - job.started_at
-            saved = JobSaved(
-                job_id=job.id, path=str(path), size=path.stat().st_size, seconds=seconds
-            )
-        except OSError as error:
-            log.exception("a picture could not be saved")
-            self._finish(
-                job,
-                JobFailed(
-                    job_id=job.id,
-                    title="The picture could not be saved",
-                    message=str(error),
-                    remedy="Make room there, or make the folder writable, and generate again.",
-                ),
-            )
-        else:
-            self._finish(job, saved)
+        self._finish(job, await save(job, image))
 
     def _finish(self, job: Job, event: JobSaved | JobCancelled | JobFailed) -> None:
         self._emit(event, job)
@@ -304,28 +272,10 @@ class Dispatcher:
 
     # The worker's life --------------------------------------------------------------------------
 
-    async def _keep_worker(self) -> None:
-        """Run workers, one after another, until one cannot even start twice in a row."""
-        failed_starts = 0
-        while failed_starts < MAX_ATTEMPTS:
-            try:
-                worker = self._worker = await WorkerProcess.start(self._worker_command)
-            except OSError:
-                log.exception("the worker's program cannot be run")
-                break
-            async for event in worker.events():
-                self._take(event)
-            if self._stopping:
-                return
-            failed_starts = 0 if self._ready else failed_starts + 1
-            self._worker_ended(worker.returncode or 0)
-        self._give_up()
-
     def _worker_ended(self, returncode: int) -> None:
         message, remedy = describe_exit(returncode)
-        log.error("worker ended: %s", message)
-        self._worker, self._loaded, self._loading = None, None, None
-        self._ready, self._restarting, self._preview_granted = False, True, False
+        log.error("%s", message)
+        self._loaded, self._loading, self._preview_granted = None, None, False
         if self._preloading is not None:
             model, self._preloading = self._preloading.model, None
             self._emit(
@@ -347,11 +297,11 @@ class Dispatcher:
         self._tell_status()
 
     def _give_up(self) -> None:
-        """No worker can be started: say so for all that waits for one."""
-        log.error("the worker cannot be started")
-        self._worker_task, self._restarting, self._wanted_model = None, False, None
-        while self._queue:
-            job = self._queue.take()
+        """There will be no worker: say so for all that needs one."""
+        self._wanted_model = self._preloading = self._loaded = self._loading = None
+        jobs = [*([self._job] if self._job and not self._saving else []), *self._queue]
+        self._queue = JobQueue()
+        for job in jobs:
             self._emit(
                 JobFailed(
                     job_id=job.id,
@@ -361,4 +311,6 @@ class Dispatcher:
                 ),
                 job,
             )
+        if not self._saving:
+            self._job = None
         self._tell_status()

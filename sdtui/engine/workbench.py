@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import torch
 
-from sdtui.diffusion.components import LoadedComponents, LoadingProgress, load
+from sdtui.diffusion.components import ComponentStart, LoadedComponents, LoadingProgress, load
 from sdtui.diffusion.devices import choose_device, choose_dtype
 from sdtui.diffusion.preview import PreviewDecoder
 from sdtui.engine.inbox import Inbox, JobControl
@@ -53,8 +53,10 @@ class Workbench:
 
     def _say(self, event: Event) -> None:
         self._wire.write(encode(event))
+        self._wire.flush()
 
     def _preload(self, request: LoadModel, control: JobControl) -> None:
+        before = self._components
         try:
             components = self._components_for(request.model, request.device, request.dtype, control)
         except LoadingStopped:
@@ -63,15 +65,13 @@ class Workbench:
             title, message, remedy = _explain(error)
             self._say(ModelFailed(model=request.model, title=title, message=message, remedy=remedy))
         else:
-            self._say(model_loaded(components))
+            if components is before:
+                self._say(model_loaded(components))
 
     def _draw(self, job: RunJob, control: JobControl) -> None:
         self._say(JobStarted(job_id=job.job_id, params=job.params))
         try:
-            before = self._components
             components = self._components_for(job.params.model, job.device, job.dtype, control)
-            if components is not before:
-                self._say(model_loaded(components))
             for event in run_job(components, job.params, job.job_id, control, self._previews):
                 self._say(event)
         except LoadingStopped:
@@ -95,22 +95,25 @@ class Workbench:
         """The model on its device; read again only if it is another one than the last."""
         torch_device = choose_device(device)
         torch_dtype = choose_dtype(dtype, torch_device)
-        at_hand = self._components
-        if at_hand is not None:
-            if (at_hand.model, at_hand.device, at_hand.dtype) == (model, torch_device, torch_dtype):
-                return at_hand
-            # Two models at once may be more than the device holds.
-            at_hand = self._components = self._previews = None
-            _free_memory()
+        if (at_hand := self._components) is not None and (
+            (at_hand.model, at_hand.device, at_hand.dtype) == (model, torch_device, torch_dtype)
+        ):
+            return at_hand
+        del at_hand
 
         def report(progress: LoadingProgress) -> None:
             if control.cancelled:
                 raise LoadingStopped
+            if isinstance(progress, ComponentStart) and self._components is not None:
+                # Two models at once may be more than the device holds.
+                self._components = self._previews = None
+                _free_memory()
             self._say(loading_progressed(model, progress))
 
         components = load(model, device, dtype, report)
         self._previews = PreviewDecoder(components.vae)
         self._components = components
+        self._say(model_loaded(components))
         return components
 
 

@@ -43,7 +43,7 @@ def claim_pipes() -> tuple[BinaryIO, BinaryIO]:
     Afterwards descriptor 0 is empty and descriptor 1 is the log that descriptor 2 already is.
     """
     requests = os.fdopen(os.dup(0), "rb")
-    wire = os.fdopen(os.dup(1), "wb", buffering=0)
+    wire = os.fdopen(os.dup(1), "wb")
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)

@@ -1,0 +1,87 @@
+"""A worker that comes back: another process takes the place of one that died."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from sdtui.engine.worker_process import WorkerProcess
+from sdtui.protocol.events import WorkerEvent, WorkerReady
+from sdtui.protocol.requests import WorkerRequest
+
+log = logging.getLogger(__name__)
+
+_FAILED_STARTS = 2
+"""A program that so often in a row ends before it is ready will not start the next time either."""
+
+
+class RestartingWorker:
+    """Keeps one worker process running from `start` on.
+
+    `on_event` is called with what it says, readiness included; `on_end` with the exit code of
+    one that died, before the next one starts; `on_give_up` when none can be started. `state` is
+    "off", "starting", "ready" or "restarting".
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        on_event: Callable[[WorkerEvent], None],
+        on_end: Callable[[int], None],
+        on_give_up: Callable[[], None],
+    ) -> None:
+        self.state = "off"
+        self._command = command
+        self._on_event = on_event
+        self._on_end = on_end
+        self._on_give_up = on_give_up
+        self._process: WorkerProcess | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    def start(self) -> None:
+        """Start the worker unless it runs already."""
+        if self.state == "off" and not self._stopping:
+            self.state = "starting"
+            self._task = asyncio.create_task(self._run())
+
+    def send(self, request: WorkerRequest) -> None:
+        """Ask the running worker for something."""
+        if self._process is not None:
+            self._process.send(request)
+
+    async def stop(self) -> None:
+        """End the worker for good."""
+        self._stopping = True
+        if self._process is not None:
+            self._process.kill()
+        if self._task is not None:
+            await self._task
+
+    async def _run(self) -> None:
+        try:
+            await self._keep_running()
+        except Exception:
+            log.exception("the engine cannot go on with its worker")
+        if self._process is not None:
+            self._process.kill()
+        self.state = "off"
+        if not self._stopping:
+            self._on_give_up()
+
+    async def _keep_running(self) -> None:
+        failed_starts = 0
+        while failed_starts < _FAILED_STARTS and not self._stopping:
+            process = self._process = await WorkerProcess.start(self._command)
+            async for event in process.events():
+                if isinstance(event, WorkerReady):
+                    log.info("worker %d is ready with torch %s", process.pid, event.torch_version)
+                    self.state = "ready"
+                self._on_event(event)
+            self._process = None
+            failed_starts = 0 if self.state == "ready" else failed_starts + 1
+            if not self._stopping:
+                self.state = "restarting"
+                self._on_end(process.returncode or 0)
