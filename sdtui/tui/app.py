@@ -58,6 +58,8 @@ class SdtuiApp(App[None]):
 
     def on_mount(self) -> None:
         """A signal ends the application as a key does, so that the terminal is restored."""
+        if self.is_headless:
+            return
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.add_signal_handler(number, self._end_by_signal, number)

@@ -68,15 +68,19 @@ class EngineBridge:
 
     Of a job's events only those of the job in view pass: the one that started last. A preview
     goes into a slot that holds the newest frame alone, so that frames never wait in a queue.
+    `running` is the job that runs, whoever asked for it; `waiting` are those asked for here that
+    have not begun.
     """
 
     def __init__(self, target: MessagePump, connect: Connect = connect_to_engine) -> None:
         self._target = target
         self._connect = connect
         self._frame: PreviewReady | None = None
-        self._submitted: set[str] = set()
+        self._owes_credit = False
+        self._in_view: str | None = None
         self.client: Client | None = None
-        self.job_id: str | None = None
+        self.running: str | None = None
+        self.waiting: list[str] = []
 
     async def run(self) -> None:
         """Connect, pass events on, and connect again when the engine is lost, until cancelled."""
@@ -95,34 +99,59 @@ class EngineBridge:
             await asyncio.sleep(delay)
             delay = min(delay * 2, LAST_RETRY_SECONDS)
 
-    async def submit(self, params: GenerationParams) -> str | None:
-        """Queue a generation. None while no engine is connected."""
+    async def submit(self, params: GenerationParams) -> bool:
+        """Queue a generation. False while no engine is connected."""
         if self.client is None:
-            return None
+            return False
         job_id = await self.client.submit(params)
-        self._submitted.add(job_id)
-        return job_id
+        if job_id != self._in_view:
+            self.waiting.append(job_id)
+        return True
+
+    async def stop(self) -> None:
+        """Stop the job that runs, else the newest that was asked for here."""
+        jobs = [self.running] if self.running else self.waiting[-1:]
+        for job_id in jobs:
+            if self.client is not None:
+                await self.client.cancel(job_id)
+
+    async def adjust(self, guidance_scale: float) -> None:
+        """Change the guidance of the job that runs."""
+        if self.client is not None and self.running is not None:
+            await self.client.adjust(self.running, guidance_scale)
+
+    async def load_model(self, model: str) -> None:
+        """Bring a model into memory."""
+        if self.client is not None:
+            await self.client.load_model(model)
+
+    async def grant_preview(self) -> None:
+        """Answer the last preview: one more can be shown."""
+        if self._owes_credit and self.client is not None:
+            self._owes_credit = False
+            await self.client.grant_preview()
 
     def take_frame(self) -> PreviewReady | None:
-        """The newest preview of the job in view, once."""
+        """The newest preview of the job in view, once. It is answered by `grant_preview`."""
         frame, self._frame = self._frame, None
-        return frame if frame is not None and frame.job_id == self.job_id else None
+        self._owes_credit = True
+        return frame if frame is not None and frame.job_id == self._in_view else None
 
     async def _follow(self, client: Client) -> None:
         self._target.post_message(EngineConnected(client.status))
-        await client.grant_preview()
+        self._owes_credit = True
+        await self.grant_preview()
         async for event in client.events():
             self._route(event)
 
     async def _leave(self) -> None:
         client, self.client = self.client, None
+        self.running, self.waiting = None, []
         if client is not None:
             await client.close()
 
     def _route(self, event: Event) -> None:
-        if isinstance(event, JobStarted):
-            self.job_id = event.job_id
-        if isinstance(event, JobEvent) and not self._concerns_us(event):
+        if isinstance(event, JobEvent) and not self._follow_job(event):
             return
         if isinstance(event, PreviewReady):
             waiting, self._frame = self._frame, event
@@ -131,7 +160,15 @@ class EngineBridge:
             return
         self._target.post_message(EventReceived(event))
 
-    def _concerns_us(self, event: JobEvent) -> bool:
-        if event.job_id == self.job_id or isinstance(event, JobQueued):
+    def _follow_job(self, event: JobEvent) -> bool:
+        """Keep account of what runs and waits; whether the event concerns the view."""
+        ours_ended = isinstance(event, FINAL_EVENTS) and event.job_id in self.waiting
+        if isinstance(event, JobStarted):
+            self.running = self._in_view = event.job_id
+        if isinstance(event, (JobStarted, *FINAL_EVENTS)) and event.job_id in self.waiting:
+            self.waiting.remove(event.job_id)
+        if isinstance(event, FINAL_EVENTS) and event.job_id == self.running:
+            self.running = None
+        if ours_ended and self.running is None:
             return True
-        return isinstance(event, FINAL_EVENTS) and event.job_id in self._submitted
+        return event.job_id == self._in_view or isinstance(event, JobQueued)

@@ -8,10 +8,7 @@ from pathlib import Path
 from sdtui.protocol.events import (
     EngineStatus,
     Event,
-    JobCancelled,
-    JobFailed,
     JobSaved,
-    JobStarted,
 )
 from sdtui.text import clean
 from sdtui.tui.widgets.curves import Curves
@@ -25,8 +22,7 @@ from sdtui.tui.widgets.token_log import TokenLog
 class RunView:
     """Shows events on the widgets that tell of a run.
 
-    `running` is the id of the job that runs now, `saved` where the last picture lies, and
-    `unfinished` how many jobs the engine still has.
+    `saved` is where the last picture lies, `unfinished` how many jobs the engine still has.
     """
 
     preview: Preview
@@ -34,7 +30,6 @@ class RunView:
     curves: Curves
     progress: StepProgress
     status: StatusBar
-    running: str | None = None
     saved: Path | None = None
     unfinished: int = 0
 
@@ -48,17 +43,20 @@ class RunView:
         match event:
             case EngineStatus():
                 self.unfinished = event.queued + (event.running_job_id is not None)
-            case JobStarted():
-                self.running = event.job_id
             case JobSaved():
-                self.running, self.saved = None, Path(event.path)
+                self.saved = Path(event.path)
                 self.status.note(f"saved {shown_path(self.saved)}")
-            case JobCancelled() | JobFailed():
-                self.running = None
 
     def lose_engine(self, what_is_done: str) -> None:
         """The engine is gone, and with it whatever ran."""
-        self.running, self.unfinished = None, 0
+        if self.unfinished:
+            self.preview.show_failure(
+                "The engine was lost",
+                "The picture was not finished.",
+                "The prompt and the settings are as they were: start it again.",
+            )
+            self.progress.clear()
+        self.unfinished = 0
         self.status.show_lost(what_is_done)
 
 

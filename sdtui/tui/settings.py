@@ -164,6 +164,16 @@ class Settings:
             self.values[field] = value
             self._changed(field)
 
+    def adopt(self, params: GenerationParams) -> None:
+        """Show the parameters of a picture that was asked for elsewhere."""
+        self.drafts.clear()
+        self.values |= {
+            field: value
+            for field, value in msgspec.structs.asdict(params).items()
+            if field in self.values
+        }
+        self._seed_is_used = True
+
     def new_seed(self) -> None:
         """Draw a seed that the next picture uses."""
         self.drafts.pop("seed", None)

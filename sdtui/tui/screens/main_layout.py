@@ -1,0 +1,134 @@
+"""How the main screen is laid out: its widgets, its tabs, and what shares a place with what."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import Screen
+from textual.style import Style
+
+from sdtui.params import GenerationParams
+from sdtui.tui.run_view import RunView
+from sdtui.tui.widgets.curves import Curves
+from sdtui.tui.widgets.key_bar import KeyBar
+from sdtui.tui.widgets.parameter_panel import ParameterPanel
+from sdtui.tui.widgets.preview import Preview
+from sdtui.tui.widgets.prompt_input import PromptInput
+from sdtui.tui.widgets.status_bar import StatusBar
+from sdtui.tui.widgets.step_progress import StepProgress
+from sdtui.tui.widgets.token_log import TokenLog
+
+_WIDTHS = [(0, "-small"), (72, "-medium"), (121, "-wide")]
+_HEIGHTS = [(0, "-short"), (24, "-normal"), (36, "-tall")]
+
+
+class MainLayout(Screen[None]):
+    """Prompts above, settings, preview and log side by side, progress and keys below.
+
+    Up to 120 columns, settings and log share the right side and the prompts one box: the class
+    `-log` shows the log, `-negative` the negative prompt. `-full` leaves only the preview.
+    """
+
+    AUTO_FOCUS = "#prompt"
+    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    VERTICAL_BREAKPOINTS = _HEIGHTS
+
+    def __init__(self, start: GenerationParams | None) -> None:
+        super().__init__()
+        self.prompt = PromptInput(
+            start.prompt if start else "", placeholder="What to draw", id="prompt"
+        )
+        self.negative = PromptInput(
+            start.negative_prompt if start else "", placeholder="What to avoid", id="negative"
+        )
+        self.panel = ParameterPanel(start, id="parameters")
+        self.run_view = RunView(
+            Preview(id="preview"),
+            TokenLog(id="log"),
+            Curves(id="curves"),
+            StepProgress(id="progress"),
+            StatusBar(id="status"),
+        )
+
+    def compose(self) -> ComposeResult:
+        """The widgets, top to bottom."""
+        yield self.run_view.status
+        with Horizontal(id="prompts"):
+            yield self.prompt
+            yield self.negative
+        with Horizontal(id="panes"):
+            with Vertical(id="settings"):
+                yield self.panel
+                yield self.run_view.curves
+            yield self.run_view.preview
+            yield self.run_view.log
+        yield self.run_view.progress
+        yield KeyBar(id="keys")
+
+    def on_mount(self) -> None:
+        """Begin with the cursor behind the text."""
+        for prompt in (self.prompt, self.negative):
+            prompt.move_cursor(prompt.document.end)
+        self._retitle()
+
+    def on_resize(self) -> None:
+        """The titles are tabs where two panes share a place."""
+        self.call_after_refresh(self._retitle)
+
+    def action_full_preview(self) -> None:
+        """Give the screen to the picture, or give it back."""
+        self.toggle_class("-full")
+        if not self.has_class("-full"):
+            self.prompt.focus()
+
+    def action_negative_prompt(self) -> None:
+        """Go to the negative prompt, or back to the prompt."""
+        self.show_negative(self.focused is not self.negative)
+
+    def action_switch_pane(self) -> None:
+        """Show the log in place of the settings, or the other way round, and go there."""
+        to_log = self.focused is self.panel or not self.has_class("-log")
+        self.show_side("log" if to_log else "settings")
+
+    def action_show_side(self, side: str) -> None:
+        """Show one of the two panes of the right side."""
+        self.show_side(side)
+
+    def action_show_prompt(self, which: str) -> None:
+        """Show one of the two prompts."""
+        self.show_negative(which == "negative")
+
+    def show_side(self, side: str) -> None:
+        """Bring a pane to the front where only one has room, and focus it."""
+        self.set_class(side == "log", "-log")
+        self._retitle()
+        target = self.run_view.log if side == "log" else self.panel
+        self.call_after_refresh(target.focus)
+
+    def show_negative(self, shown: bool) -> None:
+        """Bring one of the prompts to the front where only one has room, and focus it."""
+        self.set_class(shown, "-negative")
+        self._retitle()
+        self.call_after_refresh((self.negative if shown else self.prompt).focus)
+
+    def _retitle(self) -> None:
+        wide = self.has_class("-wide")
+        log = self.has_class("-log")
+        sides = _tabs("show_side", {"settings": not log, "log": log})
+        self.query_one("#settings").border_title = Content("settings") if wide else sides
+        self.run_view.log.border_title = Content("what the model sees") if wide else sides
+        negative = self.has_class("-negative")
+        prompts = _tabs("show_prompt", {"prompt": not negative, "negative": negative})
+        self.prompt.border_title = Content("prompt") if wide else prompts
+        self.negative.border_title = Content("negative prompt") if wide else prompts
+
+
+def _tabs(action: str, names: dict[str, bool]) -> Content:
+    """A border title that switches between panes when clicked; the shown one is bright."""
+    parts: list[Content | tuple[str, str]] = []
+    for name, shown in names.items():
+        style = Style.from_meta({"@click": f"screen.{action}({name!r})"})
+        label = Content.styled(name, "$value" if shown else "$unit")
+        parts += [label.stylize(style), ("  ", "")]
+    return Content.assemble(*parts[:-1])
