@@ -45,16 +45,18 @@ class HalfBlocks:
         if columns < 1 or rows < 1:
             return []
         picture = scaled(frame, columns, rows * 2)
+        rgb = picture.tobytes()
         pixels: list[Any]
-        codes: Codes
         if self._palette is None:
-            rgb = picture.tobytes()
-            pixels = [rgb[start : start + 3] for start in range(0, len(rgb), 3)]
             codes = TRUECOLOR
+            pixels = [rgb[start : start + 3] for start in range(0, len(rgb), 3)]
         else:
+            codes = Codes(self._palette.foreground, self._palette.background)
             pixels = list(self._palette.indices(picture))
-            codes = Codes(self._palette.foreground, self._palette.background, self._palette.rgb)
-        lines = [pixels[start : start + columns] for start in range(0, len(pixels), columns)]
+        lines = [
+            Line(pixels[start : start + columns], rgb[start * 3 : (start + columns) * 3])
+            for start in range(0, len(pixels), columns)
+        ]
         return [
             PixelStrip(top, bottom, codes)
             for top, bottom in zip(lines[::2], lines[1::2], strict=True)
@@ -82,17 +84,29 @@ def scaled(frame: Frame, width: int, height: int) -> Image:
     return picture.resize((width, height), Image.Resampling.BOX)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of pixels: what the codes know each by, and their true colours in RGB8."""
+
+    pixels: Sequence[Any]
+    rgb: bytes
+
+    def part(self, start: int, end: int) -> Line:
+        """The pixels from `start` up to `end`."""
+        return Line(self.pixels[start:end], self.rgb[start * 3 : end * 3])
+
+    def colours(self) -> list[Color]:
+        """Each pixel's true colour."""
+        red, green, blue = self.rgb[::3], self.rgb[1::3], self.rgb[2::3]
+        return [Color.from_rgb(*pixel) for pixel in zip(red, green, blue, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
 class Codes:
-    """What a pixel's value means: its SGR parameters as ink and as paper, and its colour."""
+    """The SGR parameters of a pixel as ink and as paper."""
 
     foreground: Mapping[Any, str] | Sequence[str]
     background: Mapping[Any, str] | Sequence[str]
-    rgb: Sequence[tuple[int, int, int]] | None = None
-
-    def color(self, pixel: Any) -> Color:
-        """The pixel as a rich colour."""
-        return Color.from_rgb(*(pixel if self.rgb is None else self.rgb[pixel]))
 
 
 class _TruecolorCodes(dict[bytes, str]):
@@ -149,8 +163,8 @@ class PixelStrip(Strip):
 
     __slots__ = ("_bottom", "_codes", "_made_segments", "_top")
 
-    def __init__(self, top: Sequence[Any], bottom: Sequence[Any], codes: Codes) -> None:
-        super().__init__((), len(top))
+    def __init__(self, top: Line, bottom: Line, codes: Codes) -> None:
+        super().__init__((), len(top.pixels))
         self._top = top
         self._bottom = bottom
         self._codes = codes
@@ -160,10 +174,9 @@ class PixelStrip(Strip):
     def _segments(self) -> list[Segment]:
         """The line as ordinary segments, for whoever does not ask for the encoded line."""
         if self._made_segments is None:
-            color = self._codes.color
             self._made_segments = [
-                Segment(UPPER_HALF_BLOCK, Style.from_color(color(upper), color(lower)))
-                for upper, lower in zip(self._top, self._bottom, strict=True)
+                Segment(UPPER_HALF_BLOCK, Style.from_color(ink, paper))
+                for ink, paper in zip(self._top.colours(), self._bottom.colours(), strict=True)
             ]
         return self._made_segments
 
@@ -174,25 +187,25 @@ class PixelStrip(Strip):
     @property
     def cell_count(self) -> int:
         """Number of cells in the strip."""
-        return len(self._top)
+        return self.cell_length
 
     def __bool__(self) -> bool:
-        return bool(self._top)
+        return self.cell_length > 0
 
     def _part(self, start: int, end: int) -> Strip:
-        if start == 0 and end == len(self._top):
+        if start == 0 and end == self.cell_length:
             return self
-        return PixelStrip(self._top[start:end], self._bottom[start:end], self._codes)
+        return PixelStrip(self._top.part(start, end), self._bottom.part(start, end), self._codes)
 
     def crop(self, start: int, end: int | None = None) -> Strip:
         """The cells from `start` up to `end`."""
-        length = len(self._top)
+        length = self.cell_length
         start = max(0, start)
         return self._part(start, max(start, length if end is None else min(length, end)))
 
     def divide(self, cuts: Iterable[int]) -> Sequence[Strip]:
         """The parts of the line that end at the cuts."""
-        length = len(self._top)
+        length = self.cell_length
         parts: list[Strip] = []
         start = 0
         for cut in cuts:
@@ -205,5 +218,5 @@ class PixelStrip(Strip):
     def render(self, console: Console) -> str:
         """The line as terminal sequences, encoded once."""
         if self._render_cache is None:
-            self._render_cache = encode(self._top, self._bottom, self._codes)
+            self._render_cache = encode(self._top.pixels, self._bottom.pixels, self._codes)
         return self._render_cache

@@ -1,0 +1,200 @@
+"""The preview pane shows the newest frame, says what it is, and rests in between."""
+
+from __future__ import annotations
+
+import pytest
+from textual.app import App
+from textual.widgets import Static
+
+from sdtui.params import GenerationParams
+from sdtui.protocol.events import (
+    ComponentLoading,
+    ImageDecoded,
+    JobCancelled,
+    JobFailed,
+    JobSaved,
+    JobStarted,
+    PreviewReady,
+)
+from sdtui.tui.widgets.preview import Preview
+
+Stage = type[App[None]]
+
+
+def words(preview: Preview) -> str:
+    """The message in the pane, or nothing where none is shown."""
+    message = preview.query_one("#preview-message", Static)
+    return str(message.content) if message.display else ""
+
+
+def pixels(width: int, height: int, colour: int = 0) -> bytes:
+    return bytes([colour]) * (width * height * 3)
+
+
+class CountingPreview(Preview):
+    """Counts its own FramePainted messages."""
+
+    painted = 0
+
+    def on_preview_frame_painted(self) -> None:
+        """One more."""
+        self.painted += 1
+
+
+async def test_an_empty_pane_offers_prompts_and_the_key_that_fills_one_in(stage: Stage) -> None:
+    preview = Preview()
+    async with stage(preview).run_test() as pilot:
+        preview.show_empty(["a red apple", "a yellow taxi"], key="^t")
+        await pilot.pause()
+
+        assert "a red apple" in words(preview)
+        assert "^t fills one in" in words(preview)
+        assert preview.frame is None
+
+
+async def test_a_frame_is_painted_and_said_to_be(stage: Stage) -> None:
+    preview = CountingPreview()
+    async with stage(preview).run_test() as pilot:
+        preview.show_empty(["a red apple"])
+        preview.show_frame(pixels(16, 16), 16, 16, caption="x0 at step 12")
+        await pilot.pause()
+        await pilot.pause()
+
+        assert preview.painted == 1
+        assert preview.border_title == "preview · x0 at step 12"
+        assert words(preview) == ""
+
+
+async def test_of_many_frames_at_once_the_newest_is_painted_and_the_timer_ends(
+    stage: Stage,
+) -> None:
+    preview = CountingPreview()
+    async with stage(preview).run_test() as pilot:
+        for step in range(40):
+            preview.show_frame(pixels(8, 8, step), 8, 8, caption=str(step))
+        while preview.border_title != "preview · 39":
+            await pilot.pause(0.01)
+        await pilot.pause()
+
+        assert preview.frame is not None
+        assert preview.frame.rgb == pixels(8, 8, 39)
+        assert preview.painted == 2
+        assert not list(preview._timers)
+
+
+async def test_a_final_picture_does_not_wait(stage: Stage) -> None:
+    preview = Preview()
+    async with stage(preview).run_test():
+        preview.show_frame(pixels(8, 8), 8, 8)
+        preview.show_frame(pixels(8, 8, 1), 8, 8)
+        preview.show_frame(pixels(64, 64, 2), 64, 64, caption="done", final=True)
+
+        assert preview.frame is not None
+        assert preview.frame.width == 64
+
+
+async def test_a_frame_that_waits_never_covers_what_came_after_it(stage: Stage) -> None:
+    preview = Preview()
+    async with stage(preview).run_test() as pilot:
+        preview.show_frame(pixels(8, 8), 8, 8)
+        preview.show_frame(pixels(8, 8, 1), 8, 8)
+        preview.show_failure("The worker died", "It ran out of memory.", "Draw a smaller picture.")
+        await pilot.pause(0.1)
+
+        assert preview.frame is None
+        assert "Draw a smaller picture." in words(preview)
+
+
+async def test_the_picture_is_centred_and_keeps_its_aspect(stage: Stage) -> None:
+    preview = Preview()
+    async with stage(preview).run_test(size=(80, 24)) as pilot:
+        preview.show_frame(pixels(32, 32), 32, 32)
+        await pilot.pause()
+        canvas = preview.query_one("#preview-canvas")
+
+        assert canvas.region.size == (48, 24)
+        assert canvas.region.x == 16
+
+        await pilot.resize_terminal(40, 30)
+        await pilot.pause()
+        assert canvas.region.size == (40, 20)
+        assert canvas.region.y == 5
+
+
+async def test_a_job_is_told_from_loading_to_the_saved_picture(stage: Stage) -> None:
+    preview = Preview()
+    async with stage(preview).run_test() as pilot:
+        preview.show(ComponentLoading(model="pocket", component="unet", index=2, count=5))
+        assert "loading unet" in words(preview)
+        assert "3 of 5" in words(preview)
+
+        preview.show(JobStarted(job_id="j", params=GenerationParams(prompt="a", seed=42)))
+        preview.show(
+            PreviewReady(
+                job_id="j", step_index=11, count=25, width=16, height=16, rgb=pixels(16, 16)
+            )
+        )
+        await pilot.pause()
+        assert preview.border_title == "preview · x0 at step 12"
+
+        preview.show(
+            ImageDecoded(job_id="j", width=128, height=128, rgb=pixels(128, 128), seconds=0.1)
+        )
+        preview.show(JobSaved(job_id="j", path="/x.png", size=9, seconds=2.1))
+        await pilot.pause()
+        assert preview.border_title == "preview · 128×128 · seed 42 · 2.1 s"
+
+
+async def test_a_stopped_job_keeps_its_last_preview(stage: Stage) -> None:
+    preview = Preview()
+    async with stage(preview).run_test() as pilot:
+        preview.show_frame(pixels(16, 16), 16, 16, caption="x0 at step 12")
+        preview.show(JobCancelled(job_id="j", completed=12, count=25))
+        await pilot.pause()
+
+        assert preview.frame is not None
+        assert preview.border_title == "preview · stopped at 12/25"
+
+
+async def test_a_job_stopped_before_the_loop_says_so(stage: Stage) -> None:
+    preview = Preview()
+    async with stage(preview).run_test():
+        preview.show(JobCancelled(job_id="j", completed=0, count=0))
+
+        assert words(preview) == "stopped before the first step"
+
+
+@pytest.mark.parametrize("foreign", ["[/]", "[b]x[/i]", "a\x1b]52;c;eA==\x07b", ":smile:"])
+async def test_foreign_words_are_shown_harmlessly(stage: Stage, foreign: str) -> None:
+    preview = Preview()
+    async with stage(preview).run_test() as pilot:
+        preview.show(JobFailed(job_id="j", title=foreign, message=foreign, remedy=foreign))
+        preview.show_frame(pixels(4, 4), 4, 4, caption=foreign)
+        await pilot.pause()
+        preview.show_empty([foreign], key=foreign)
+        await pilot.pause()
+
+        assert "\x1b" not in words(preview)
+        assert foreign.replace("\x1b", "␛").replace("\x07", "␇") in words(preview)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 1), (3, 40), (200, 60)])
+async def test_no_pane_is_too_small_or_too_large(stage: Stage, size: tuple[int, int]) -> None:
+    preview = Preview()
+    async with stage(preview).run_test(size=size) as pilot:
+        preview.show_frame(pixels(50, 31), 50, 31)
+        await pilot.pause()
+        canvas = preview.query_one("#preview-canvas")
+
+        assert 1 <= canvas.region.width <= size[0]
+        assert 1 <= canvas.region.height <= size[1]
+
+
+async def test_a_screenshot_shows_the_picture_in_its_colours(stage: Stage) -> None:
+    preview = Preview()
+    app = stage(preview)
+    async with app.run_test(size=(10, 5)) as pilot:
+        preview.show_frame(bytes([200, 10, 20]) * 16, 4, 4)
+        await pilot.pause()
+
+        assert "#c80a14" in app.export_screenshot()

@@ -1,0 +1,161 @@
+"""The preview on a real pty: right in every cell, whatever comes to lie over it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from sdtui.tui.renderers import Frame
+from sdtui.tui.renderers.half_blocks import fit, scaled
+from sdtui.tui.renderers.palettes import EIGHT_BIT
+
+Terminal = Any
+Pixel = tuple[int, int, int]
+Place = tuple[int, int]
+
+PICTURE = (40, 40)
+BOX = (25, 4, 17, 6)
+
+
+def frame(seed: int) -> Frame:
+    return Frame(random.Random(seed).randbytes(PICTURE[0] * PICTURE[1] * 3), *PICTURE)
+
+
+def expected_cells(seed: int, columns: int, rows: int) -> dict[Place, tuple[Pixel, Pixel]]:
+    """Each picture cell's place and its two pixels, on a screen with one line below the pane."""
+    wide, high = fit(*PICTURE, columns, rows - 1)
+    left, top = (columns - wide) // 2, (rows - 1 - high) // 2
+    picture = scaled(frame(seed), wide, high * 2)
+    return {
+        (left + x, top + y): (picture.getpixel((x, 2 * y)), picture.getpixel((x, 2 * y + 1)))
+        for y in range(high)
+        for x in range(wide)
+    }
+
+
+def wrong_cells(
+    terminal: Terminal,
+    seed: int,
+    columns: int = 80,
+    rows: int = 24,
+    *,
+    covered: Callable[[int, int], bool] = lambda x, y: False,
+    dim: float = 1.0,
+    tolerance: float = 0.0,
+) -> list[Place]:
+    """The cells, of those not covered, without their pixels' colours times `dim`."""
+    return [
+        place
+        for place, pixels in expected_cells(seed, columns, rows).items()
+        if not covered(*place)
+        and any(
+            abs(channel - wanted * dim) > tolerance
+            for colour, pixel in zip(colours_at(terminal, place), pixels, strict=True)
+            for channel, wanted in zip(colour, pixel, strict=True)
+        )
+    ]
+
+
+def colours_at(terminal: Terminal, place: Place) -> tuple[Pixel, Pixel]:
+    """The upper and the lower colour of a cell on the terminal; far off where it has none."""
+    x, y = place
+    cell = terminal.screen.buffer[y][x]
+    upper, lower = (
+        tuple(bytes.fromhex(colour)) if len(colour) == 6 else (-999, -999, -999)
+        for colour in ((cell.bg, cell.bg) if cell.data == " " else (cell.fg, cell.bg))
+    )
+    return upper, lower
+
+
+def in_box(x: int, y: int) -> bool:
+    left, top, width, height = BOX
+    return left <= x < left + width and top <= y < top + height
+
+
+def in_dialog(x: int, y: int) -> bool:
+    return 30 <= x < 50 and 9 <= y < 15
+
+
+def test_overlays_dialogs_and_themes_leave_every_cell_right(
+    open_terminal: Callable[..., Terminal],
+) -> None:
+    terminal = open_terminal("preview_app.py", 80, 24)
+    terminal.wait_for("size 80x24")
+
+    terminal.type("n")
+    terminal.wait_for("frame 1 painted")
+    assert not wrong_cells(terminal, 1)
+
+    terminal.type("o")
+    terminal.wait_for("box shown")
+    assert not wrong_cells(terminal, 1, covered=in_box)
+    assert {terminal.screen.buffer[5][x].bg for x in range(25, 42)} == {"405060"}
+
+    terminal.type("n")
+    terminal.wait_for("frame 2 painted")
+    assert not wrong_cells(terminal, 2, covered=in_box)
+    assert {terminal.screen.buffer[5][x].bg for x in range(25, 42)} == {"405060"}
+
+    terminal.type("o")
+    terminal.wait_for("box hidden")
+    assert not wrong_cells(terminal, 2)
+
+    terminal.type("d")
+    terminal.wait_for("dialog open")
+    assert not wrong_cells(terminal, 2, covered=in_dialog, dim=0.5, tolerance=1.0)
+
+    terminal.type("n")
+    terminal.wait_for("frame 3 painted")
+
+    terminal.type("\x1b")
+    terminal.wait_for("dialog closed")
+    assert not wrong_cells(terminal, 3)
+
+    terminal.type("t")
+    terminal.wait_for("light")
+    assert not wrong_cells(terminal, 3)
+    assert terminal.screen.buffer[0][0].bg == "faf9f6"
+
+
+def test_the_picture_fits_every_new_size_of_the_terminal(
+    open_terminal: Callable[..., Terminal],
+) -> None:
+    terminal = open_terminal("preview_app.py", 80, 24)
+    terminal.wait_for("size 80x24")
+    terminal.type("n")
+    terminal.wait_for("frame 1 painted")
+
+    for columns, rows in [(50, 40), (100, 12), (31, 17), (120, 40)]:
+        terminal.resize(columns, rows)
+        terminal.wait_until(
+            lambda: not wrong_cells(terminal, 1, columns, rows),  # noqa: B023
+            f"the picture at {columns}x{rows}",
+        )
+
+
+def test_a_terminal_of_256_colours_gets_only_those(open_terminal: Callable[..., Terminal]) -> None:
+    terminal = open_terminal("preview_app.py", 60, 20, COLORTERM="")
+    terminal.wait_for("size 60x20")
+
+    terminal.type("n")
+    terminal.wait_for("frame 1 painted")
+
+    known = set(EIGHT_BIT.rgb)
+    shown = {c for place in expected_cells(1, 60, 20) for c in colours_at(terminal, place)}
+    assert shown <= known
+    assert not wrong_cells(terminal, 1, 60, 20, tolerance=64)
+
+
+def test_without_colour_the_picture_is_made_of_characters(
+    open_terminal: Callable[..., Terminal],
+) -> None:
+    terminal = open_terminal("preview_app.py", 60, 20, NO_COLOR="1")
+    terminal.wait_for("size 60x20")
+
+    terminal.type("n")
+    terminal.wait_for("frame 1 painted")
+
+    assert not any("▀" in line for line in terminal.screen.display)
+    inks = {terminal.screen.buffer[y][x].fg for x, y in expected_cells(1, 60, 20)}
+    assert len(inks) == 1

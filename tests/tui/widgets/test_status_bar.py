@@ -1,0 +1,110 @@
+"""The status line says what is loaded and how the engine is, in words."""
+
+from __future__ import annotations
+
+import pytest
+from textual.app import App
+
+from sdtui.protocol.events import ComponentLoading, EngineStatus, ModelLoaded
+from sdtui.tui.widgets.status_bar import StatusBar
+
+Stage = type[App[None]]
+
+
+def status(state: str, **changes: object) -> EngineStatus:
+    return EngineStatus(state=state, version="0", pid=1, **changes)  # type: ignore[arg-type]
+
+
+def line(bar: StatusBar) -> str:
+    return bar.render().plain
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("starting", "engine ○ starting"),
+        ("idle", "engine ● ready"),
+        ("loading", "engine ○ loading"),
+        ("running", "engine ● running"),
+        ("restarting", "engine ○ restarting"),
+        ("stopping", "engine ○ stopping"),
+    ],
+)
+async def test_every_state_has_its_word(stage: Stage, state: str, said: str) -> None:
+    bar = StatusBar()
+    async with stage(bar).run_test():
+        bar.show(status(state))
+
+        assert said in line(bar)
+
+
+async def test_the_loaded_model_its_device_and_dtype_stand_on_the_left(stage: Stage) -> None:
+    bar = StatusBar()
+    async with stage(bar).run_test():
+        assert "no model loaded" in line(bar)
+
+        bar.show(status("idle", model="pocket", device="cpu", dtype="float32", queued=3))
+
+        assert line(bar).startswith(" sdtui   pocket · cpu · fp32 ")
+        assert line(bar).endswith("queue 3 ")
+
+
+async def test_loading_names_the_component_until_it_is_over(stage: Stage) -> None:
+    bar = StatusBar()
+    async with stage(bar).run_test():
+        bar.show(status("loading"))
+        bar.show(ComponentLoading(model="pocket", component="unet", index=2, count=5))
+        assert "loading unet" in line(bar)
+
+        bar.show(
+            ModelLoaded(
+                model="pocket",
+                device="cuda",
+                device_name="Some GPU",
+                dtype="float16",
+                parameters=1,
+                size=1,
+                memory=1,
+                seconds=1.0,
+            )
+        )
+        bar.show(status("idle", model="pocket", device="cuda", dtype="float16"))
+        assert "pocket · cuda · fp16" in line(bar)
+        assert "engine ● ready" in line(bar)
+
+
+async def test_a_lost_engine_is_said_with_what_is_being_done(stage: Stage) -> None:
+    bar = StatusBar()
+    async with stage(bar).run_test():
+        bar.show(status("running"))
+        bar.show_lost("trying again")
+
+        assert "engine × lost: trying again" in line(bar)
+
+        bar.show(status("idle"))
+        assert "lost" not in line(bar)
+
+
+async def test_a_note_is_shown_for_its_time_and_gives_way(stage: Stage) -> None:
+    bar = StatusBar()
+    async with stage(bar).run_test() as pilot:
+        bar.note("saved [/] \x1b[2J~/pictures/x.png", seconds=0.05)
+        assert "saved [/] ␛[2J~/pictures/x.png" in line(bar)
+
+        while "saved" in line(bar):
+            await pilot.pause(0.02)
+        assert "sdtui" in line(bar)
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 100, 160])
+async def test_the_line_fills_its_width_and_the_state_stays_still(stage: Stage, width: int) -> None:
+    bar = StatusBar()
+    async with stage(bar).run_test(size=(width, 5)):
+        places = set()
+        for state in ("idle", "running", "restarting"):
+            bar.show(status(state, model="a-model-with-a-long-name" * 3))
+            if width >= 40:
+                assert len(line(bar)) == width
+            places.add(line(bar).index("engine"))
+
+        assert len(places) == 1 or width < 100
