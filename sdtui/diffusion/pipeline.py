@@ -76,4 +76,6 @@ def text_to_image(components: LoadedComponents, params: GenerationParams) -> Ite
         latents = step.latents
         yield step
 
-    yield decode(components.vae, latents)
+    decoded = decode(components.vae, latents)
+    components.previews.vae_decoded(latents, decoded.seconds)
+    yield decoded

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 import torch
 from diffusers import AutoencoderKL
 
-from sdtui.diffusion.components import LoadedComponents
-
 VAE_SHARE = 0.02
 """The share of the steps' time that previews through the VAE may take."""
 _LONGEST_SIDE = 256
-_FIT_PICTURES = 16
+_FIT_PICTURES = 8
 _FIT_SIDE = 64
 
 _SD_1_FACTORS = (
@@ -35,17 +33,17 @@ class PreviewFrame:
 
 
 class PreviewDecoder:
-    """Makes frames of x0 estimates for one model.
+    """Makes frames of x0 estimates for one VAE.
 
     The linear map from latents to colours costs next to nothing. The VAE itself draws them when
     it fits `VAE_SHARE` of the steps' time, which is known once it has decoded a picture
     (`vae_decoded`).
     """
 
-    def __init__(self, components: LoadedComponents) -> None:
-        self._vae = components.vae
+    def __init__(self, vae: AutoencoderKL) -> None:
+        self._vae = vae
         self._vae_seconds_per_latent = float("inf")
-        self._factors, self._bias = latent_to_rgb(components.vae)
+        self._factors, self._bias = latent_to_rgb(vae)
 
     def vae_decoded(self, latents: torch.Tensor, seconds: float) -> None:
         """Learn from a real decoding what the VAE costs. The fastest one counts."""
