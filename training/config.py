@@ -91,9 +91,9 @@ RECIPES: dict[str, Recipe] = {
         ),
         Recipe(
             name="cpu",
-            vae=VAERecipe(minutes=36),
+            vae=VAERecipe(minutes=40),
             diffusion=DiffusionRecipe(minutes=80),
-            threads=2,
+            threads=1,
         ),
         Recipe(
             name="h100",

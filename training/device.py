@@ -7,10 +7,12 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 
 from training.config import Recipe
+from training.parallel import join
 
 
 def set_up(recipe: Recipe) -> None:
-    """Give torch the recipe's threads, and fast float32 products where the device has them."""
+    """Join the other processes, if any; give torch the recipe's threads and fast products."""
+    join(recipe)
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)
     torch.set_float32_matmul_precision("high")

@@ -19,6 +19,7 @@ from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import DATA, DiffusionRecipe, Recipe
 from training.device import autocast
 from training.ema import MovingAverage
+from training.parallel import average_gradients, rank, workers
 from training.pictures import BACKGROUNDS, Things
 from training.schedule import NUM_TRAIN_TIMESTEPS, add_noise, alphas_cumprod
 from training.text_encoder import TOKEN_STD, Vocabulary, build_text_encoder
@@ -87,12 +88,12 @@ class Batches:
             if (thing, place) not in held_out
         ]
         self.shares = [DEFAULT_BACKGROUND_SHARES if p == 0 else 1.0 for _, p in self.pairs]
-        self.rng = random.Random(recipe.seed)
+        self.rng = random.Random(recipe.seed + rank())
 
     def draw(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Renumbered ids (captions, 77) and latents (captions, 4, height, width)."""
         places = tuple(BACKGROUNDS)
-        pairs = self.rng.choices(self.pairs, self.shares, k=self.recipe.captions)
+        pairs = self.rng.choices(self.pairs, self.shares, k=self.recipe.captions // workers())
         captions = [
             ""
             if self.rng.random() < self.recipe.dropped_captions
@@ -164,8 +165,8 @@ def train_diffusion(
         optimizer.load_state_dict(state["optimizer"])
         average.load_state_dict(state["average"])
         budget, step = Budget(settings.minutes, state["spent"]), state["step"]
-        batches.rng.seed(recipe.seed + step)
-        torch.manual_seed(recipe.seed + step)
+        batches.rng.seed(recipe.seed + workers() * step + rank())
+    torch.manual_seed(recipe.seed + workers() * step + rank())
 
     def checkpoint() -> None:
         state: dict[str, Any] = {
@@ -179,13 +180,15 @@ def train_diffusion(
 
     loss_of = torch.compile(velocity_loss) if recipe.compile else velocity_loss
     mean_loss, seen, saved = 0.0, 0, budget.spent
-    while budget.fraction < 1:
+    fraction = budget.fraction
+    while fraction < 1:
         for group in optimizer.param_groups:
-            group["lr"] = group["base"] * learning_rate_factor(budget.fraction)
+            group["lr"] = group["base"] * learning_rate_factor(fraction)
         input_ids, targets = (part.to(recipe.device) for part in batches.draw())
         with autocast(recipe):
             loss = loss_of(model, input_ids, targets, settings.noise_levels, signal)
         loss.backward()
+        fraction = average_gradients(networks.parameters(), budget.fraction)
         torch.nn.utils.clip_grad_norm_(networks.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
@@ -193,14 +196,15 @@ def train_diffusion(
         step += 1
         seen += 1
         mean_loss += (float(loss.detach()) - mean_loss) / min(seen, 100)
-        if step % 50 == 0:
+        if step % 50 == 0 and rank() == 0:
             samples = step * settings.captions * settings.noise_levels
             report = f"diffusion {samples} samples {budget.spent:.1f} min loss {mean_loss:.4f}"
             print(report, flush=True)
-        if budget.spent - saved > recipe.checkpoint_minutes:
+        if rank() == 0 and budget.spent - saved > recipe.checkpoint_minutes:
             checkpoint()
             saved = budget.spent
-    checkpoint()
+    if rank() == 0:
+        checkpoint()
     average.copy_to(networks)
     networks.eval()
     return model

@@ -8,6 +8,7 @@ from training.config import DATA, RECIPES, RUNS
 from training.device import set_up
 from training.diffusion import build_model, train_diffusion
 from training.latents import encode_things, load_latents, save_latents
+from training.parallel import rank, wait_for_all
 from training.pictures import load_things
 from training.vae import load_trained_vae, train_vae
 
@@ -27,9 +28,10 @@ def main() -> None:
     things = load_things(DATA / "pictures.npz")
     if "vae" in parts:
         train_vae(things, recipe, run, arguments.resume)
-    if "latents" in parts:
+    if "latents" in parts and rank() == 0:
         vae = load_trained_vae(recipe, run).to(recipe.device)
         save_latents(run / "latents.pt", encode_things(vae, things))
+    wait_for_all()
     if "diffusion" in parts:
         encoded = load_latents(run / "latents.pt")
         model = build_model(things, recipe)

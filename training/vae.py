@@ -18,6 +18,7 @@ from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import Recipe, VAERecipe
 from training.device import autocast
 from training.ema import MovingAverage
+from training.parallel import average_gradients, rank, workers
 from training.pictures import Things, background_colours, composite
 
 
@@ -41,7 +42,8 @@ def draw_pictures(things: Things, recipe: VAERecipe, generator: torch.Generator)
     """A training batch: crops, or now and then whole pictures, on named and random colours."""
     whole = float(torch.rand((), generator=generator)) < recipe.whole_pictures
     size = things.pictures.shape[-1] if whole else recipe.crop_size
-    count = max(recipe.batch_size // 4, 1) if whole else recipe.batch_size
+    count = recipe.batch_size // workers()
+    count = max(count // 4, 1) if whole else count
     rows = torch.randint(len(things.names), (count,), generator=generator)
     corners = torch.randint(things.pictures.shape[-1] - size + 1, (count, 2), generator=generator)
     crops = torch.stack(
@@ -83,15 +85,15 @@ def train_vae(things: Things, recipe: Recipe, run: Path, resume: bool = False) -
     vae = vae.to(recipe.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = MovingAverage(vae, settings.ema_decay)
     optimizer = torch.optim.AdamW(vae.parameters(), settings.learning_rate, (0.9, 0.99))
-    generator = torch.Generator().manual_seed(recipe.seed)
+    generator = torch.Generator().manual_seed(recipe.seed + rank())
     budget, step = Budget(settings.minutes), 0
     state = load_checkpoint(run / "vae.pt") if resume else None
     if state is not None:
         vae.load_state_dict(state["vae"])
         optimizer.load_state_dict(state["optimizer"])
         average.load_state_dict(state["average"])
-        generator.set_state(state["generator"])
         budget, step = Budget(settings.minutes, state["spent"]), state["step"]
+        generator.manual_seed(recipe.seed + workers() * step + rank())
 
     def checkpoint() -> None:
         save_checkpoint(
@@ -100,7 +102,6 @@ def train_vae(things: Things, recipe: Recipe, run: Path, resume: bool = False) -
                 "vae": vae.state_dict(),
                 "optimizer": optimizer.state_dict(),
                 "average": average.state_dict(),
-                "generator": generator.get_state(),
                 "spent": budget.spent,
                 "step": step,
             },
@@ -108,14 +109,16 @@ def train_vae(things: Things, recipe: Recipe, run: Path, resume: bool = False) -
 
     loss_of = torch.compile(vae_loss) if recipe.compile else vae_loss
     mean_loss, seen, saved = 0.0, 0, budget.spent
-    while budget.fraction < 1:
+    fraction = budget.fraction
+    while fraction < 1:
         for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * learning_rate_factor(budget.fraction)
+            group["lr"] = settings.learning_rate * learning_rate_factor(fraction)
         pictures = draw_pictures(things, settings, generator)
         pictures = pictures.to(recipe.device, memory_format=torch.channels_last)
         with autocast(recipe):
             loss = loss_of(vae, pictures, settings)
         loss.backward()
+        fraction = average_gradients(vae.parameters(), budget.fraction)
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
@@ -123,12 +126,13 @@ def train_vae(things: Things, recipe: Recipe, run: Path, resume: bool = False) -
         step += 1
         seen += 1
         mean_loss += (float(loss.detach()) - mean_loss) / min(seen, 100)
-        if step % 100 == 0:
+        if step % 100 == 0 and rank() == 0:
             print(f"vae {step} {budget.spent:.1f} min loss {mean_loss:.4f}", flush=True)
-        if budget.spent - saved > recipe.checkpoint_minutes:
+        if rank() == 0 and budget.spent - saved > recipe.checkpoint_minutes:
             checkpoint()
             saved = budget.spent
-    checkpoint()
+    if rank() == 0:
+        checkpoint()
     average.copy_to(vae)
     return vae.eval()
 
