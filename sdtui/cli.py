@@ -6,6 +6,7 @@ command.
 
 from __future__ import annotations
 
+import gc
 import sys
 import traceback
 from typing import TYPE_CHECKING
@@ -41,8 +42,13 @@ def _run_interface() -> int:
     from sdtui.commands.terminal import require_terminal
 
     require_terminal()
+    # What an import makes stays, so looking for garbage in it only delays the first paint, and
+    # later every key.
+    gc.disable()
     from sdtui.tui.app import run
 
+    gc.freeze()
+    gc.enable()
     return run()
 
 

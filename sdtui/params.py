@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import secrets
+import os
 from typing import Any
 
 import msgspec
@@ -39,7 +39,7 @@ LCM_MAX_STEPS = 50
 
 def random_seed() -> int:
     """A seed of at most ten digits, so that a person can read it out."""
-    return secrets.randbelow(2**32)
+    return int.from_bytes(os.urandom(4), "big")
 
 
 def scheduler_name(name: str) -> str:

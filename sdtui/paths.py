@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -54,6 +53,8 @@ def runtime_dir() -> Path:
     home = _home()
     directory = home / "run" if home else Path("/tmp") / f"{_APP}-{os.getuid()}"
     if len(os.fsencode(directory / "engine.sock")) > _LONGEST_SOCKET_PATH:
+        import hashlib
+
         name = hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
         directory = Path(tempfile.gettempdir()) / f"{_APP}-{os.getuid()}-{name}"
     return private_dir(directory)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from types import TracebackType
 from typing import Protocol
@@ -33,6 +32,8 @@ class EventLines:
 
     def show(self, event: Event) -> None:
         """Print one event at once."""
+        import json
+
         import msgspec
 
         record = msgspec.to_builtins(event, builtin_types=(bytes,))

@@ -1,0 +1,106 @@
+"""A program in a real pseudo-terminal, and the screen that a person would see there."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import termios
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import pyte
+
+_PATIENCE_SECONDS = 120.0
+"""Only a hanging program meets this: a busy machine is not a failure."""
+
+
+class Terminal:
+    """A child on a pseudo-terminal of its own; leaving the context ends the child."""
+
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        *,
+        columns: int = 100,
+        lines: int = 30,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> None:
+        self._screen = pyte.Screen(columns, lines)
+        self._stream = pyte.ByteStream(self._screen)
+        self.output = b""
+        self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        self.process = subprocess.Popen(
+            [str(word) for word in command],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={**environment, **(env or {})},
+            cwd=cwd,
+            # The pseudo-terminal becomes the controlling one, so that Ctrl+C is a signal.
+            preexec_fn=lambda: _take_terminal(theirs),
+        )
+        os.close(theirs)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        os.close(self._ours)
+
+    @property
+    def text(self) -> str:
+        """What the screen shows now."""
+        return "\n".join(line.rstrip() for line in self._screen.display)
+
+    def send(self, keys: str) -> None:
+        """Type."""
+        os.write(self._ours, keys.encode())
+
+    def wait_for(self, what: str | Callable[[str], bool]) -> str:
+        """Read until the screen shows `what`, and return the screen's text."""
+        shown = (lambda text: what in text) if isinstance(what, str) else what
+        while not shown(self.text):
+            if not self._read():
+                raise AssertionError(f"{what!r} never appeared; the screen at last:\n{self.text}")
+        return self.text
+
+    def wait_for_exit(self) -> int:
+        """Read to the end and return the exit code."""
+        while self._read():
+            pass
+        return self.process.wait(_PATIENCE_SECONDS)
+
+    def _read(self) -> bool:
+        """Take in what the child wrote; false at its end."""
+        if not select.select([self._ours], [], [], _PATIENCE_SECONDS)[0]:
+            raise AssertionError(f"nothing came any more; the screen at last:\n{self.text}")
+        data = b""
+        # Linux reports the other side's end as an error.
+        with contextlib.suppress(OSError):
+            data = os.read(self._ours, 65536)
+        self.output += data
+        self._stream.feed(data)
+        return bool(data)
+
+
+def _take_terminal(descriptor: int) -> None:
+    os.setsid()
+    fcntl.ioctl(descriptor, termios.TIOCSCTTY, 0)
