@@ -63,6 +63,9 @@ _SCHEDULERS: dict[str, tuple[Any, dict[str, Any]]] = {
 }
 assert tuple(_SCHEDULERS) == SCHEDULERS
 
+_PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
+_WITHOUT_SAMPLE_PREDICTION = ("Euler a", "PNDM")
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -106,6 +109,7 @@ def make_schedule(name: str, config: Mapping[str, Any], num_inference_steps: int
     """
     try:
         scheduler = make_scheduler(name, config)
+        _check_prediction_type(name, scheduler.config.prediction_type)
         scheduler.set_timesteps(num_inference_steps)
     except (ValueError, NotImplementedError) as error:
         raise ModelError(
@@ -115,6 +119,13 @@ def make_schedule(name: str, config: Mapping[str, Any], num_inference_steps: int
         ) from error
     timesteps = scheduler.timesteps
     return Schedule(name, scheduler, timesteps, _sigmas(scheduler, timesteps))
+
+
+def _check_prediction_type(name: str, prediction_type: str) -> None:
+    """Raise ValueError for what the scheduler would refuse, or misread, in its first step."""
+    unknown = prediction_type not in _PREDICTION_TYPES
+    if unknown or (prediction_type == "sample" and name in _WITHOUT_SAMPLE_PREDICTION):
+        raise ValueError(f"Its U-Net predicts {prediction_type}, which {name} does not take.")
 
 
 def _sigmas(scheduler: Any, timesteps: torch.Tensor) -> torch.Tensor:

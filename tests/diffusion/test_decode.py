@@ -1,0 +1,69 @@
+"""Latents become a picture, and never a black one."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from diffusers import AutoencoderKL
+
+from sdtui.diffusion.components import LoadedComponents
+from sdtui.diffusion.decode import decode
+from sdtui.errors import GenerationError
+
+LATENTS = torch.randn((1, 4, 8, 12), generator=torch.Generator().manual_seed(5))
+
+
+def overflowing_vae(components: LoadedComponents) -> AutoencoderKL:
+    """The VAE in float16 whose first layer goes beyond 65,504; float32 normalises that away."""
+    vae = copy.deepcopy(components.vae)
+    with torch.no_grad():
+        vae.decoder.conv_in.weight.mul_(1e6).clamp_(-6e4, 6e4)
+    return vae.to(torch.float16)
+
+
+def test_a_picture_has_eight_pixels_to_a_latent(components: LoadedComponents) -> None:
+    decoded = decode(components.vae, LATENTS)
+
+    assert decoded.image.size == (96, 64)
+    assert decoded.image.mode == "RGB"
+    assert not decoded.upcast
+
+
+def test_a_half_precision_overflow_is_noticed_and_decoded_in_float32(
+    components: LoadedComponents,
+) -> None:
+    vae = overflowing_vae(components)
+    in_float32 = copy.deepcopy(vae).to(torch.float32)
+
+    decoded = decode(vae, LATENTS.half())
+
+    assert decoded.upcast
+    assert decoded.image.tobytes() == decode(in_float32, LATENTS.half().float()).image.tobytes()
+    assert len(set(decoded.image.getdata())) > 1
+    assert vae.dtype == torch.float16
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_latents_that_overflowed_are_an_error_with_a_remedy(
+    components: LoadedComponents, value: float
+) -> None:
+    latents = LATENTS.clone()
+    latents[0, 0, 0, 0] = value
+
+    with pytest.raises(GenerationError) as caught:
+        decode(components.vae, latents)
+
+    assert "guidance" in caught.value.remedy
+
+
+def test_damaged_weights_are_an_error_and_not_a_black_picture(
+    components: LoadedComponents,
+) -> None:
+    vae = copy.deepcopy(components.vae)
+    with torch.no_grad():
+        vae.decoder.conv_out.bias.fill_(float("nan"))
+
+    with pytest.raises(GenerationError, match="damaged"):
+        decode(vae, LATENTS)

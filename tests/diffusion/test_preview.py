@@ -1,0 +1,100 @@
+"""Small pictures of the x0 estimate."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderKL
+
+from sdtui.diffusion.components import LoadedComponents
+from sdtui.diffusion.preview import VAE_SHARE, PreviewDecoder, is_sd_1_vae, latent_to_rgb
+
+LATENTS = torch.randn((1, 4, 8, 12), generator=torch.Generator().manual_seed(5))
+
+
+def test_the_linear_map_gives_a_pixel_for_each_latent(components: LoadedComponents) -> None:
+    frame = components.previews.decode(LATENTS)
+
+    assert (frame.width, frame.height, frame.method) == (12, 8, "linear")
+    assert len(frame.rgb) == 12 * 8 * 3
+
+
+def test_the_fitted_map_shows_the_colours_that_the_vae_decodes(
+    components: LoadedComponents,
+) -> None:
+    """On plain colours, whose latents a U-Net would arrive at."""
+    colours = torch.tensor(
+        [[0.8, -0.6, -0.6], [-0.6, 0.6, -0.6], [-0.5, -0.5, 0.8], [0.9, 0.9, 0.9]]
+    )
+    pictures = colours[:, :, None, None].expand(-1, 3, 64, 64).contiguous()
+    with torch.inference_mode():
+        latents = components.vae.encode(pictures).latent_dist.mean
+        decoded = components.vae.decode(latents).sample
+    scaled = latents * components.vae.config.scaling_factor
+
+    for picture, latent in zip(decoded, scaled, strict=True):
+        frame = components.previews.decode(latent[None])
+        pixels = np.frombuffer(frame.rgb, np.uint8).reshape(8, 8, 3).mean(axis=(0, 1))
+        expected = ((picture.mean(dim=(1, 2)) / 2 + 0.5).clamp(0, 1) * 255).numpy()
+        assert np.abs(pixels - expected).max() < 40
+
+
+def test_the_published_factors_serve_stable_diffusion_1(components: LoadedComponents) -> None:
+    with torch.device("meta"):
+        vae = AutoencoderKL(
+            block_out_channels=(128, 256, 512, 512),
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            layers_per_block=2,
+            latent_channels=4,
+        )
+
+    factors, bias = latent_to_rgb(vae.to_empty(device="cpu"))
+
+    assert is_sd_1_vae(vae)
+    assert not is_sd_1_vae(components.vae)
+    assert factors[0].tolist() == pytest.approx([0.3512, 0.2297, 0.3227])
+    assert bias.tolist() == [0, 0, 0]
+
+
+def test_the_vae_draws_previews_once_it_is_known_to_fit_its_share(
+    components: LoadedComponents,
+) -> None:
+    previews = PreviewDecoder(components.vae)
+    step_seconds = 1.0
+
+    assert previews.decode(LATENTS, step_seconds, 10).method == "linear"
+    previews.vae_decoded(LATENTS, seconds=10 * VAE_SHARE * step_seconds)
+
+    assert previews.decode(LATENTS, step_seconds, 9).method == "linear"
+    frame = previews.decode(LATENTS, step_seconds, 10)
+    assert (frame.width, frame.height, frame.method) == (96, 64, "vae")
+
+
+def test_the_vaes_cost_grows_with_the_picture(components: LoadedComponents) -> None:
+    previews = PreviewDecoder(components.vae)
+    previews.vae_decoded(LATENTS, seconds=VAE_SHARE)
+    four_times = torch.nn.functional.interpolate(LATENTS, scale_factor=2)
+
+    assert previews.method(LATENTS, 1.0, 1) == "vae"
+    assert previews.method(four_times, 3.9, 1) == "linear"
+    assert previews.method(four_times, 4.1, 1) == "vae"
+
+
+def test_a_large_frame_of_the_vae_is_averaged_down(components: LoadedComponents) -> None:
+    previews = PreviewDecoder(components.vae)
+    previews.vae_decoded(LATENTS, seconds=0.0)
+    latents = torch.zeros((1, 4, 40, 8))
+
+    frame = previews.decode(latents, 1.0)
+
+    assert (frame.width, frame.height) == (32, 160)
+    assert len(frame.rgb) == 32 * 160 * 3
+
+
+def test_an_estimate_that_overflowed_is_still_a_frame(components: LoadedComponents) -> None:
+    latents = LATENTS.clone()
+    latents[0, 0] = float("nan")
+
+    assert len(components.previews.decode(latents).rgb) == 12 * 8 * 3
