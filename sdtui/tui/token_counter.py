@@ -5,6 +5,7 @@ Only the `tokenizers` package is needed: transformers stays in the worker.
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,13 +46,7 @@ class TokenCounter:
 
         Raises OSError or ValueError where the files cannot be read.
         """
-        from tokenizers import Tokenizer
-
-        whole = folder / "tokenizer.json"
-        tokenizer = Tokenizer.from_file(str(whole)) if whole.is_file() else _from_parts(folder)
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        return cls(tokenizer)
+        return cls(_read(folder))
 
     def count(self, text: str) -> TokenCount:
         """The positions that `text` takes, and where it is cut beyond 77."""
@@ -63,6 +58,18 @@ class TokenCounter:
         if len(encoding) <= room:
             return TokenCount(tokens)
         return TokenCount(tokens, encoding.offsets[room][0])
+
+
+@functools.lru_cache(maxsize=2)
+def _read(folder: Path) -> Tokenizer:
+    """Reading 49,408 tokens takes a noticeable while, so going back to a model is free."""
+    from tokenizers import Tokenizer
+
+    whole = folder / "tokenizer.json"
+    tokenizer = Tokenizer.from_file(str(whole)) if whole.is_file() else _from_parts(folder)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
 
 
 def _from_parts(folder: Path) -> Tokenizer:

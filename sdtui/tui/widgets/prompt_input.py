@@ -46,6 +46,7 @@ class PromptInput(TextArea):
         self._counter: TokenCounter | None = None
         self._cut_at: int | None = None
         self._complaint = ""
+        self._complained_about = ""
 
     def set_counter(self, counter: TokenCounter | None) -> None:
         """Count with the tokenizer of another model; None where it is not at hand."""
@@ -54,7 +55,7 @@ class PromptInput(TextArea):
 
     def complain(self, reason: str) -> None:
         """Say at the prompt why it cannot be used, until it is edited."""
-        self._complaint = reason
+        self._complaint, self._complained_about = reason, self.text
         self._recount()
         self.focus()
 
@@ -86,7 +87,7 @@ class PromptInput(TextArea):
     async def _on_paste(self, event: events.Paste) -> None:
         event.stop()
         event.prevent_default()
-        pasted = clean(event.text.replace("\r", "\n"), multiline=True)
+        pasted = clean(event.text.replace("\r\n", "\n").replace("\r", "\n"), multiline=True)
         room = MAX_PROMPT_CHARACTERS - len(self.text) + len(self.selected_text)
         was_cut = len(pasted) > room
         if result := self._replace_via_keyboard(pasted[: max(room, 0)], *self.selection):
@@ -102,7 +103,8 @@ class PromptInput(TextArea):
 
     def on_text_area_changed(self) -> None:
         """An edit answers the complaint and changes the count."""
-        self._complaint = ""
+        if self.text != self._complained_about:
+            self._complaint = ""
         self._recount()
 
     def get_line(self, line_index: int) -> Text:

@@ -1,0 +1,68 @@
+"""Every action is in the bindings, the palette and the help under one name."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from sdtui.tui.actions import ACTIONS
+from sdtui.tui.screens.help import HelpScreen
+from tests.tui.stage import opened, params
+
+
+def test_no_key_does_two_things() -> None:
+    keys = Counter(key for action in ACTIONS for key in action.keys)
+    assert [key for key, count in keys.items() if count > 1] == []
+
+
+def test_what_a_terminal_may_steal_has_a_second_way() -> None:
+    for action in ACTIONS:
+        stolen = [key for key in action.keys if key.startswith(("f1", "f2", "f4", "f8", "f9"))]
+        if stolen:
+            assert len(action.keys) > len(stolen), action.name
+
+
+async def test_the_help_lists_every_action() -> None:
+    async with opened(size=(120, 50)) as stage:
+        await stage.press("f1")
+        assert isinstance(stage.app.screen, HelpScreen)
+        for action in ACTIONS:
+            assert action.help in stage.text
+        await stage.press("escape")
+        assert stage.app.screen is stage.main
+
+
+async def test_a_question_mark_outside_of_a_prompt_is_help_and_inside_is_text() -> None:
+    async with opened() as stage:
+        await stage.press("question_mark")
+        assert stage.main.prompt.text == "?"
+        await stage.press("tab", "question_mark")
+        assert isinstance(stage.app.screen, HelpScreen)
+
+
+async def test_the_palette_does_what_the_footer_names() -> None:
+    async with opened(start=params(), size=(120, 50)) as stage:
+        await stage.press("ctrl+p")
+        await stage.until_shown("Search")
+        await stage.type("generate")
+        await stage.until_shown("Make a picture of the prompt")
+        await stage.press("enter", "enter")
+        await stage.until(stage.engine.submitted)
+
+
+async def test_every_action_can_be_run_at_once() -> None:
+    """None of them needs a picture, a run or an engine to be there."""
+    async with opened(size=(100, 30)) as stage:
+        for action in ACTIONS:
+            owner = stage.main if action.target.startswith("screen.") else stage.app
+            await stage.app.run_action(action.target, owner)
+            await stage.pilot.pause()
+        assert stage.app._exit
+
+
+async def test_ctrl_c_asks_once_and_leaves_the_second_time() -> None:
+    async with opened(start=params()) as stage:
+        await stage.press("ctrl+c")
+        await stage.until_shown("^c again leaves")
+        assert stage.app.is_running
+        await stage.press("ctrl+c")
+        await stage.until(lambda: stage.app._exit)

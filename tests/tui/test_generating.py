@@ -1,0 +1,187 @@
+"""From the prompt to the picture: what Enter, Escape and the engine's events do on the screen."""
+
+from __future__ import annotations
+
+import pytest
+
+from sdtui.errors import EngineError
+from sdtui.protocol.events import StepCompleted
+from tests.tui.fake_engine import SAVED_PATH, FakeEngineClient, idle_status, step
+from tests.tui.stage import opened, params
+
+
+async def test_enter_in_the_prompt_makes_a_picture_of_it() -> None:
+    async with opened() as stage:
+        await stage.type("a red apple")
+        await stage.press("enter")
+        await stage.until_shown("done in")
+        assert [submitted.prompt for submitted in stage.engine.submitted()] == ["a red apple"]
+        frame = stage.main.run_view.preview.frame
+        assert frame is not None
+        assert (frame.width, frame.height) == (128, 128)
+        assert SAVED_PATH in stage.text
+
+
+async def test_the_log_tells_tokens_embeddings_latents_and_steps() -> None:
+    start = params(num_inference_steps=5)
+    async with opened(start=start, size=(160, 60)) as stage:
+        await stage.press("f4", "enter")
+        await stage.until_shown("5/5 ")
+        for told in ("49406", "<|startoftext|>", "(1, 77, 160)", "(1, 4, 16, 16)"):
+            assert told in stage.text
+
+
+@pytest.mark.parametrize("key", ["shift+enter", "ctrl+j"])
+async def test_two_keys_make_a_line_instead(key: str) -> None:
+    async with opened() as stage:
+        await stage.press("a", key, "b")
+        assert stage.main.prompt.text == "a\nb"
+        assert not stage.engine.submitted()
+
+
+async def test_an_empty_prompt_is_answered_at_the_prompt() -> None:
+    async with opened() as stage:
+        await stage.press("enter")
+        await stage.until_shown("is empty. Say what to draw")
+        assert not stage.engine.submitted()
+        await stage.press("a")
+        await stage.until(lambda: "is empty" not in stage.text)
+
+
+async def test_escape_stops_the_picture_and_keeps_its_last_preview() -> None:
+    async with opened(FakeEngineClient(stop_after=12), start=params()) as stage:
+        await stage.press("enter")
+        await stage.until_shown("x0 at step 12")
+        await stage.press("escape")
+        await stage.until_shown("stopped at 12/25")
+        assert ("cancel", "job-1") in stage.engine.calls
+        assert stage.main.run_view.preview.frame is not None
+
+
+async def test_escape_without_a_run_says_so() -> None:
+    async with opened() as stage:
+        await stage.press("escape")
+        await stage.until_shown("nothing runs")
+        assert not [call for call in stage.engine.calls if call[0] == "cancel"]
+
+
+async def test_a_failure_says_what_happened_and_what_to_do() -> None:
+    failure = ("Out of memory", "2.1 GB are missing.", "Choose a smaller size.")
+    async with opened(FakeEngineClient(stop_after=3, failure=failure), start=params()) as stage:
+        await stage.press("enter")
+        for words in failure:
+            await stage.until_shown(words)
+
+
+async def test_events_of_another_job_do_not_reach_the_screen() -> None:
+    async with opened(FakeEngineClient(stop_after=12), start=params()) as stage:
+        await stage.press("enter")
+        await stage.until_shown("12/25")
+        stage.engine.tell(*step("an-older-job", params(), 20), idle_status(queued=7))
+        await stage.until_shown("queue 7")
+        assert "12/25" in stage.text
+        assert "x0 at step 12" in stage.text
+
+
+async def test_previews_that_come_faster_than_they_are_shown_are_left_out() -> None:
+    """Every preview that is shown is answered by one credit, so that they never pile up."""
+    async with opened(start=params(num_inference_steps=200)) as stage:
+        await stage.press("enter")
+        await stage.until_shown("done in")
+        credits = [call for call in stage.engine.calls if call[0] == "grant_preview"]
+        assert 2 <= len(credits) < 100
+
+
+async def test_guidance_changed_during_a_run_reaches_the_engine_and_the_log() -> None:
+    async with opened(FakeEngineClient(stop_after=12), start=params(), size=(160, 48)) as stage:
+        await stage.press("enter")
+        await stage.until_shown("x0 at step 12")
+        stage.main.panel.show_field("guidance_scale")
+        stage.main.panel.focus()
+        await stage.press("right", "right")
+        await stage.until(lambda: ("adjust", "job-1", 8.5) in stage.engine.calls)
+        assert [call for call in stage.engine.calls if call[0] == "adjust"] == [
+            ("adjust", "job-1", 8.5)
+        ]
+        await stage.until_shown("guidance 8.5 from step 13 on")
+
+
+async def test_a_screen_that_comes_late_shows_the_run_from_its_first_token() -> None:
+    engine = FakeEngineClient(stop_after=12)
+    engine.run("begun-elsewhere", params(prompt="a fox", seed=7, num_inference_steps=20))
+    async with opened(engine, size=(160, 60)) as stage:
+        await stage.press("f4")
+        await stage.until_shown("12/20")
+        await stage.until_shown("49406")
+        assert stage.main.prompt.text == "a fox"
+        assert stage.main.panel.settings.values["seed"] == 7
+        await stage.press("escape")
+        await stage.until(lambda: ("cancel", "begun-elsewhere") in stage.engine.calls)
+
+
+async def test_a_lost_engine_is_said_and_reached_again_with_the_prompt_kept() -> None:
+    second = FakeEngineClient()
+    async with opened(start=params()) as stage:
+
+        async def connect() -> FakeEngineClient:
+            return second
+
+        stage.main.bridge._connect = connect
+        stage.engine.lose()
+        await stage.until_shown("lost")
+        await stage.until_shown("ready")
+        assert stage.main.prompt.text == "a red apple"
+        await stage.press("enter")
+        await stage.until(second.submitted)
+
+
+async def test_a_run_asked_for_before_the_engine_is_there_starts_when_it_is() -> None:
+    async with opened(start=params()) as stage:
+        first = stage.engine
+
+        async def refuse() -> FakeEngineClient:
+            raise EngineError("The engine does not start", "", "")
+
+        stage.main.bridge._connect = refuse
+        first.lose()
+        await stage.until_shown("lost")
+        await stage.press("enter")
+        await stage.until_shown("starts as soon as")
+        again = FakeEngineClient()
+
+        async def connect() -> FakeEngineClient:
+            return again
+
+        stage.main.bridge._connect = connect
+        await stage.until(lambda: again.submitted(), "the submission")
+
+
+async def test_the_engine_is_told_goodbye_and_the_run_is_left_alone() -> None:
+    engine = FakeEngineClient(stop_after=12)
+    async with opened(engine, start=params()) as stage:
+        await stage.press("enter")
+        await stage.until_shown("12/25")
+        assert stage.app.unfinished_jobs == 1
+        await stage.press("ctrl+q")
+    assert ("close",) in engine.calls
+    assert not [call for call in engine.calls if call[0] == "cancel"]
+
+
+async def test_a_step_without_guidance_has_no_pull() -> None:
+    async with opened(FakeEngineClient(stop_after=1), start=params(), size=(160, 48)) as stage:
+        await stage.press("enter")
+        await stage.until_shown("pull")
+        unguided = StepCompleted(
+            job_id="job-1",
+            step_index=1,
+            count=25,
+            timestep=900.0,
+            sigma=9.0,
+            latents_mean=0.0,
+            latents_std=1.0,
+            guidance_scale=1.0,
+            guidance_norm=None,
+            seconds=0.04,
+        )
+        stage.engine.tell(unguided)
+        await stage.until_shown("2/25")
