@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import AsyncIterator
 
@@ -120,6 +121,8 @@ class EngineClient:
         self._receiving.cancel()
         await asyncio.wait({self._receiving})
         self._writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()
 
     async def _send(self, request: Request) -> None:
         if self._loss is not None:

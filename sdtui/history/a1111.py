@@ -39,7 +39,8 @@ def parameters_text(record: PictureRecord, width: int, height: int, model_hash: 
     if params.negative_prompt:
         lines.append(f"Negative prompt: {params.negative_prompt}")
     lines.append(", ".join(f"{key}: {_quoted(value)}" for key, value in pairs.items()))
-    return "\n".join(lines)
+    # A NUL ends a text chunk for many readers.
+    return "\n".join(lines).replace("\0", "\u2400")
 
 
 def _quoted(value: object) -> str:

@@ -52,8 +52,8 @@ def save_image(
         version=version, params=params, guidance_adjustments=list(guidance_adjustments)
     )
     text = PngImagePlugin.PngInfo()
-    text.add_itxt(A1111_KEY, parameters_text(record, width, height, model_hash))
-    text.add_itxt(JSON_KEY, msgspec.json.encode(record).decode())
+    text.add_text(A1111_KEY, parameters_text(record, width, height, model_hash))
+    text.add_text(JSON_KEY, msgspec.json.encode(record).decode())
     buffer = BytesIO()
     Image.frombytes("RGB", (width, height), rgb).save(buffer, "png", pnginfo=text)
     if path is not None:
@@ -74,7 +74,7 @@ def read_record(path: Path) -> PictureRecord:
         with Image.open(path) as image:
             image.load()
             text = getattr(image, "text", {}).get(JSON_KEY, "")
-        return msgspec.json.decode(text, type=PictureRecord)
+        return msgspec.json.decode(text.encode(), type=PictureRecord)
     except (OSError, SyntaxError, ValueError, msgspec.MsgspecError, SdtuiError) as error:
         raise SdtuiError(
             "The picture does not say how it was made",

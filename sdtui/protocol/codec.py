@@ -38,7 +38,7 @@ class Decoder(Generic[T]):
         """The message in a frame's body; `EngineError` if it is none of the family."""
         try:
             return self._decoder.decode(body)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise EngineError(
                 "A message was not understood",
                 str(error),

@@ -1,0 +1,158 @@
+"""One engine for each home, started by whoever comes first, and outliving them all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from sdtui import paths
+from sdtui.engine import launch
+from sdtui.engine.client import EngineClient, stop_engine
+from sdtui.errors import EngineError
+from sdtui.protocol.events import JobSaved
+from tests.engine.processes import FAKE_ENGINE
+from tests.engine.watching import names, until
+
+ATTACH = f"""
+import asyncio
+from sdtui.engine import launch
+from sdtui.engine.client import EngineClient
+from sdtui.params import GenerationParams
+launch.ENGINE_COMMAND = {FAKE_ENGINE!r}
+
+async def main():
+    client = await EngineClient.connect()
+    print(client.status.pid, flush=True)
+"""
+
+JUST_ATTACH = ATTACH + "asyncio.run(main())"
+
+ATTACH_SUBMIT_AND_STAY = (
+    ATTACH
+    + """
+    params = GenerationParams(prompt="pause=0.2", num_inference_steps=6)
+    print(await client.submit(params), flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+)
+
+
+@pytest.fixture(autouse=True)
+def fake_engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Launch starts engines with a FakeWorker, and none is left behind."""
+    monkeypatch.setattr(launch, "ENGINE_COMMAND", FAKE_ENGINE)
+    yield
+    asyncio.run(stop_engine(force=True))
+
+
+async def test_the_first_client_starts_the_engine_and_the_next_one_finds_it() -> None:
+    first = await EngineClient.connect()
+    second = await EngineClient.connect()
+    assert first.status.pid == second.status.pid
+    assert os.getsid(first.status.pid) == first.status.pid
+    await first.close()
+    await second.close()
+
+
+async def test_the_log_is_private() -> None:
+    client = await EngineClient.connect()
+    assert stat.S_IMODE(launch.log_path().stat().st_mode) == 0o600
+    assert "serves" in launch.log_path().read_text()
+    await client.close()
+
+
+async def test_a_log_that_has_grown_large_is_put_aside() -> None:
+    launch.log_path().write_bytes(b"x" * (4 * 1024 * 1024 + 1))
+    client = await EngineClient.connect()
+    assert launch.log_path().stat().st_size < 10_000
+    assert launch.log_path().with_name("engine.log.1").exists()
+    await client.close()
+
+
+def test_clients_that_start_at_once_share_one_engine() -> None:
+    clients = [
+        subprocess.Popen([sys.executable, "-c", JUST_ATTACH], stdout=subprocess.PIPE)
+        for _ in range(4)
+    ]
+    pids = {client.communicate(timeout=30)[0] for client in clients}
+    assert all(client.returncode == 0 for client in clients)
+    assert len(pids) == 1
+
+
+async def test_a_socket_that_a_dead_engine_left_is_replaced() -> None:
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(os.fspath(paths.socket_path()))
+    client = await EngineClient.connect()
+    assert client.status.pid
+    await client.close()
+
+
+async def test_a_new_engine_waits_for_one_that_is_ending() -> None:
+    first = await EngineClient.connect()
+    paths.socket_path().unlink()
+    starting = asyncio.create_task(EngineClient.connect())
+    await asyncio.sleep(0.3)
+    assert not starting.done()
+    os.kill(first.status.pid, signal.SIGTERM)
+    second = await starting
+    assert second.status.pid != first.status.pid
+    await first.close()
+    await second.close()
+
+
+async def test_an_engine_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = (sys.executable, "-c", "import sys; sys.exit('the disk is on fire')")
+    monkeypatch.setattr(launch, "ENGINE_COMMAND", broken)
+    with pytest.raises(EngineError) as caught:
+        await EngineClient.connect()
+    assert caught.value.message == "the disk is on fire"
+    assert str(launch.log_path()) in caught.value.remedy
+
+
+def test_a_job_outlives_the_terminal_that_started_it() -> None:
+    terminal, its_end = pty.openpty()
+    client = subprocess.Popen(
+        [sys.executable, "-c", ATTACH_SUBMIT_AND_STAY],
+        stdin=its_end,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=lambda: os.ttyname(0) and os.close(os.open(os.ttyname(0), os.O_RDWR)),
+    )
+    os.close(its_end)
+    assert client.stdout is not None
+    engine = int(client.stdout.readline())
+    client.stdout.readline()
+    os.close(terminal)
+    assert client.wait(10) == -signal.SIGHUP
+    assert psutil.pid_exists(engine)
+
+    async def see_the_end() -> list[str]:
+        client = await EngineClient.connect(start=False)
+        assert client.status.pid == engine
+        events = await until(client, JobSaved)
+        await client.close()
+        return names(events)
+
+    assert asyncio.run(see_the_end()).count("StepCompleted") == 6
+
+
+@pytest.mark.parametrize("module", ["supervisor", "client", "launch"])
+def test_nothing_heavy_is_imported(module: str) -> None:
+    program = (
+        f"import sys, sdtui.engine.{module}; "
+        "print({'torch', 'diffusers', 'transformers', 'numpy', 'textual'} & set(sys.modules))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert result.stdout == b"set()\n"

@@ -1,0 +1,200 @@
+"""An engine's beginning and end, and who may talk to it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import stat
+import subprocess
+from pathlib import Path
+
+import psutil
+import pytest
+
+import sdtui
+from sdtui import paths
+from sdtui.engine.client import EngineClient, stop_engine
+from sdtui.engine.launch import EngineNotRunningError
+from sdtui.engine.listener import peer_uid
+from sdtui.errors import EngineError
+from sdtui.params import GenerationParams
+from sdtui.protocol.codec import Decoder, encode
+from sdtui.protocol.events import AnyEvent, JobFailed, JobSaved, JobStarted, RequestRefused
+from sdtui.protocol.requests import Attach, Submit
+from tests.engine.conftest import StartEngine
+from tests.engine.processes import children, wait_for
+from tests.engine.watching import of_kind, to_the_end, until
+
+PARAMS = GenerationParams(prompt="pause=0.05", num_inference_steps=4)
+ENDLESS = GenerationParams(prompt="pause=30")
+
+
+async def test_an_idle_engine_ends_by_itself(start_fake_engine: StartEngine) -> None:
+    engine = start_fake_engine("0.3")
+    client = await EngineClient.connect(start=False)
+    await asyncio.sleep(0.6)
+    assert engine.poll() is None
+    await client.close()
+    assert await asyncio.to_thread(engine.wait, 10) == 0
+    assert not paths.socket_path().exists()
+
+
+async def test_an_engine_with_work_and_no_client_does_not_end(
+    start_fake_engine: StartEngine,
+) -> None:
+    engine = start_fake_engine("0.1")
+    client = await EngineClient.connect(start=False)
+    await client.submit(GenerationParams(prompt="pause=0.1", num_inference_steps=8))
+    await client.close()
+    assert await asyncio.to_thread(engine.wait, 10) == 0
+    assert list(paths.images_dir().rglob("*.png"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_engine_and_worker_and_removes_the_socket(
+    fake_engine: subprocess.Popen[bytes], number: signal.Signals
+) -> None:
+    client = await EngineClient.connect(start=False)
+    await client.submit(ENDLESS)
+    await until(client, JobStarted)
+    workers = children(fake_engine.pid)
+    fake_engine.send_signal(number)
+    assert await asyncio.to_thread(fake_engine.wait, 10) == 0
+    assert len(workers) == 1
+    assert not psutil.pid_exists(workers[0])
+    assert not paths.socket_path().exists()
+    assert of_kind(await to_the_end(client), JobFailed)[0].title == "The engine was stopped"
+    await client.close()
+
+
+async def test_a_working_engine_is_stopped_only_by_force(
+    fake_engine: subprocess.Popen[bytes],
+) -> None:
+    client = await EngineClient.connect(start=False)
+    await client.submit(ENDLESS)
+    with pytest.raises(EngineError, match="at work"):
+        await client.shutdown()
+    with pytest.raises(EngineError, match="at work"):
+        await stop_engine()
+    assert await stop_engine(force=True)
+    assert await asyncio.to_thread(fake_engine.wait, 10) == 0
+    await client.close()
+
+
+async def test_shutdown_returns_when_the_engine_is_gone(
+    fake_engine: subprocess.Popen[bytes],
+) -> None:
+    client = await EngineClient.connect(start=False)
+    await client.shutdown()
+    with pytest.raises(EngineNotRunningError):
+        await EngineClient.connect(start=False)
+    assert not await stop_engine()
+    await client.close()
+    assert await asyncio.to_thread(fake_engine.wait, 10) == 0
+
+
+async def test_what_is_asked_of_a_lost_engine_raises(fake_engine: subprocess.Popen[bytes]) -> None:
+    client = await EngineClient.connect(start=False)
+    fake_engine.kill()
+    await to_the_end(client)
+    with pytest.raises(EngineError, match="lost"):
+        await client.submit(PARAMS)
+    with pytest.raises(EngineError, match="lost"):
+        await client.grant_preview()
+    await client.close()
+
+
+@pytest.mark.usefixtures("fake_engine")
+async def test_another_version_is_refused_and_told_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sdtui, "__version__", "0.0.0")
+        with pytest.raises(EngineError) as caught:
+            await EngineClient.connect(start=False)
+    assert "0.0.0" in caught.value.message
+    assert "sdtui engine stop" in caught.value.remedy
+
+
+@pytest.mark.usefixtures("fake_engine")
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x00\x00\x00\x01\xc1",
+        b"\xff\xff\xff\xff",
+        encode(Attach(version=sdtui.__version__))[:-1] + b"\xff",
+    ],
+)
+async def test_nonsense_is_refused_and_the_engine_lives_on(nonsense: bytes) -> None:
+    reader, writer = await asyncio.open_unix_connection(paths.socket_path())
+    writer.write(nonsense)
+    answer = await Decoder[AnyEvent](AnyEvent).read(reader)
+    assert isinstance(answer, RequestRefused)
+    assert await reader.read() == b""
+    writer.close()
+    client = await EngineClient.connect(start=False)
+    await client.submit(PARAMS)
+    await until(client, JobSaved)
+    await client.close()
+
+
+@pytest.mark.usefixtures("fake_engine")
+async def test_impossible_parameters_are_refused_by_name() -> None:
+    good = encode(Submit(request_id="1", params=GenerationParams(prompt="x", width=2040)))
+    reader, writer = await asyncio.open_unix_connection(paths.socket_path())
+    writer.write(encode(Attach(version=sdtui.__version__)))
+    writer.write(good.replace((2040).to_bytes(2, "big"), (2041).to_bytes(2, "big")))
+    decoder: Decoder[AnyEvent] = Decoder(AnyEvent)
+    while not isinstance(answer := await decoder.read(reader), RequestRefused):
+        assert answer is not None
+    assert answer.field == "width"
+    writer.close()
+
+
+@pytest.mark.usefixtures("fake_engine")
+async def test_who_has_not_attached_is_not_served() -> None:
+    reader, writer = await asyncio.open_unix_connection(paths.socket_path())
+    writer.write(encode(Submit(request_id="1", params=PARAMS)))
+    answer = await Decoder[AnyEvent](AnyEvent).read(reader)
+    assert isinstance(answer, RequestRefused)
+    assert answer.request_id == "1"
+    writer.close()
+
+
+@pytest.mark.usefixtures("fake_engine")
+def test_the_socket_is_the_users_alone() -> None:
+    path = paths.socket_path()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_there_is_no_network_listener(fake_engine: subprocess.Popen[bytes]) -> None:
+    wait_for(lambda: children(fake_engine.pid))
+    for pid in (fake_engine.pid, *children(fake_engine.pid)):
+        assert psutil.Process(pid).net_connections("inet") == []
+
+
+def test_the_kernel_says_who_is_at_the_other_end() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert peer_uid(ours) == os.getuid()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root to become somebody else")
+@pytest.mark.usefixtures("fake_engine")
+def test_another_user_is_turned_away(sdtui_home: Path) -> None:
+    path = paths.socket_path()
+    for way in (sdtui_home, path.parent):
+        way.chmod(0o711)
+    path.chmod(0o666)
+    stranger = os.fork()
+    if stranger == 0:
+        os.setuid(65534)
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(os.fspath(path))
+            os._exit(17 if connection.recv(1) == b"" else 1)
+    _, status = os.waitpid(stranger, 0)
+    assert os.waitstatus_to_exitcode(status) == 17

@@ -1,0 +1,116 @@
+"""A worker that dies costs one retry, never the queue; and it never outlives its engine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+from sdtui.engine.client import EngineClient
+from sdtui.engine.exit_causes import describe_exit
+from sdtui.errors import EngineError
+from sdtui.params import GenerationParams
+from sdtui.protocol.events import (
+    EngineStatus,
+    JobCancelled,
+    JobFailed,
+    JobSaved,
+    JobStarted,
+    StepCompleted,
+)
+from tests.engine.conftest import StartEngine
+from tests.engine.processes import children, is_alive, wait_for
+from tests.engine.watching import names, of_kind, until
+
+
+def params(prompt: str, steps: int = 4) -> GenerationParams:
+    return GenerationParams(prompt=prompt, num_inference_steps=steps)
+
+
+@pytest.mark.usefixtures("fake_engine")
+async def test_a_job_whose_worker_dies_is_tried_once_more_from_its_beginning() -> None:
+    client = await EngineClient.connect(start=False)
+    await client.submit(params("die-once=2"))
+    events = await until(client, JobSaved)
+    assert len(of_kind(events, JobStarted)) == 2
+    assert [step.step_index for step in of_kind(events, StepCompleted)] == [0, 1, 0, 1, 2, 3]
+    assert "restarting" in {status.state for status in of_kind(events, EngineStatus)}
+    await client.close()
+
+
+@pytest.mark.usefixtures("fake_engine")
+async def test_a_late_client_sees_the_second_attempt_only() -> None:
+    client = await EngineClient.connect(start=False)
+    await client.submit(params("die-once=2 pause=0.1", steps=6))
+    await until(client, JobStarted)
+    await until(client, JobStarted)
+    late = await EngineClient.connect(start=False)
+    events = await until(late, JobSaved)
+    assert names(events).count("JobStarted") == 1
+    assert [step.step_index for step in of_kind(events, StepCompleted)] == list(range(6))
+    await client.close()
+    await late.close()
+
+
+@pytest.mark.usefixtures("fake_engine")
+async def test_a_job_that_kills_its_worker_twice_fails_and_the_queue_goes_on() -> None:
+    client = await EngineClient.connect(start=False)
+    deadly = await client.submit(params("die=1"))
+    harmless = await client.submit(params("harmless"))
+    events = await until(client, JobSaved)
+    (failed,) = of_kind(events, JobFailed)
+    assert failed.job_id == deadly
+    assert "SIGKILL" in failed.message
+    assert "memory" in failed.remedy
+    assert of_kind(events, JobSaved)[0].job_id == harmless
+    await client.close()
+
+
+async def test_a_job_that_was_to_be_cancelled_when_its_worker_died_is_cancelled(
+    fake_engine: subprocess.Popen[bytes],
+) -> None:
+    client = await EngineClient.connect(start=False)
+    job_id = await client.submit(params("pause=30"))
+    await until(client, JobStarted)
+    await client.cancel(job_id)
+    # Its answer says that the engine has read the cancellation before it.
+    await client.submit(params("next"))
+    (worker,) = children(fake_engine.pid)
+    os.kill(worker, signal.SIGKILL)
+    events = await until(client, JobSaved)
+    assert of_kind(events, JobCancelled)[0].job_id == job_id
+    await client.close()
+
+
+async def test_a_worker_that_cannot_start_fails_the_jobs_that_wait_for_it(
+    start_fake_engine: StartEngine,
+) -> None:
+    start_fake_engine("900", "--never-ready")
+    client = await EngineClient.connect(start=False)
+    for _ in range(2):
+        await client.submit(params("a red apple"))
+        events = await until(client, JobFailed)
+        assert "sdtui engine logs" in of_kind(events, JobFailed)[0].remedy
+    await client.close()
+
+
+async def test_the_worker_dies_with_its_engine(fake_engine: subprocess.Popen[bytes]) -> None:
+    client = await EngineClient.connect(start=False)
+    await client.submit(params("pause=30"))
+    await until(client, JobStarted)
+    (worker,) = children(fake_engine.pid)
+    fake_engine.kill()
+    fake_engine.wait()
+    wait_for(lambda: not is_alive(worker))
+    with pytest.raises(EngineError):
+        await client.submit(params("too late"))
+    await client.close()
+
+
+def test_exit_codes_and_signals_are_named() -> None:
+    assert "exit code 70" in describe_exit(70)[0]
+    assert "SIGSEGV" in describe_exit(-signal.SIGSEGV)[0]
+    assert "files" in describe_exit(-signal.SIGBUS)[1]
+    assert "signal 200" in describe_exit(-200)[0]
