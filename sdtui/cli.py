@@ -7,6 +7,7 @@ command.
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import traceback
 from typing import TYPE_CHECKING
@@ -28,12 +29,18 @@ def main(arguments: list[str] | None = None) -> int:
     """Run sdtui with `arguments` (by default the command line's) and return its exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        return _run_command(arguments) if arguments else _run_interface()
+        code = _run_command(arguments) if arguments else _run_interface()
+        sys.stdout.flush()
+        return code
     except SdtuiError as error:
         print_error(error)
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has left; what is still buffered goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SdtuiError.exit_code
     except Exception as error:
         return _report_defect(error)
 
@@ -110,13 +117,13 @@ def _report_defect(error: Exception) -> int:
     from sdtui.paths import log_dir
 
     log = log_dir() / "crash.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        remedy = f"The details are in {log}: please report them."
+    except OSError as refusal:
+        remedy = f"Its details could not be written to {log}: {refusal.strerror}."
     print_error(
-        SdtuiError(
-            "Something went wrong inside sdtui",
-            f"{type(error).__name__}: {error}",
-            f"The details are in {log}: please report them.",
-        )
+        SdtuiError("Something went wrong inside sdtui", f"{type(error).__name__}: {error}", remedy)
     )
     return SdtuiError.exit_code

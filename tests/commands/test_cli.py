@@ -1,0 +1,144 @@
+"""How sdtui is called, and how it refuses."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import sdtui as package
+from sdtui import cli
+from sdtui.errors import SdtuiError
+from tests.terminal import Terminal
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_without_a_terminal_the_headless_command_is_named() -> None:
+    done = python("import sys; from sdtui.cli import main; sys.exit(main([]))")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "sdtui generate" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("term", ["dumb", ""])
+def test_a_terminal_that_obeys_nothing_is_refused(term: str) -> None:
+    with Terminal([sys.executable, "-m", "sdtui"], env={"TERM": term}) as terminal:
+        assert terminal.wait_for_exit() == 2
+    assert b"sdtui generate" in terminal.output
+    assert b"\x1b" not in terminal.output
+
+
+def test_the_way_into_the_interface_imports_nothing_heavy() -> None:
+    done = python(
+        "import sys, sdtui.cli, sdtui.tui.app;"
+        "heavy = {'torch', 'diffusers', 'transformers', 'typer', 'numpy', 'PIL'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_the_commands_import_no_torch() -> None:
+    done = python(
+        "import sys; from sdtui.cli import main;"
+        "main(['--help']); main(['generate', '', '--model', 'pocket']); main(['models']);"
+        "print('torch' in sys.modules)"
+    )
+    assert done.stdout.splitlines()[-1] == "False", done.stderr
+
+
+def test_the_version_is_the_packages(sdtui: Callable) -> None:
+    assert sdtui("--version").out == f"sdtui {package.__version__}\n"
+
+
+def test_help_lists_every_command(sdtui: Callable) -> None:
+    shown = sdtui("--help")
+    assert shown.code == 0
+    for word in ("generate", "models", "doctor", "engine", "--version", "Exit codes"):
+        assert word in shown.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["paint"], "'paint'"),
+        (["generate"], "prompt"),
+        (["generate", "x", "--steps", "many"], "--steps"),
+        (["generate", "x", "--glow"], "--glow"),
+        (["engine"], "Missing command"),
+        (["\x1b[2J"], "[2J"),
+    ],
+)
+def test_a_wrong_call_is_explained_without_a_traceback(
+    sdtui: Callable, arguments: list[str], said: str
+) -> None:
+    outcome = sdtui(*arguments)
+    assert outcome.code == 2
+    assert said in outcome.err
+    assert "--help" in outcome.err
+    assert "\x1b" not in outcome.err
+
+
+def test_an_error_is_printed_as_what_where_and_what_to_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cli.print_error(SdtuiError("It [b]broke\x1b[2J", "here\nand there", "Sweep."))
+    assert capsys.readouterr().err == ("sdtui: It [b]broke␛[2J\n  here\n  and there\n  Sweep.\n")
+
+
+def test_ctrl_c_ends_with_130(sdtui: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(arguments: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_run_command", interrupted)
+    assert sdtui("models").code == 130
+
+
+def test_a_defect_leaves_its_traceback_in_a_file(
+    sdtui: Callable, monkeypatch: pytest.MonkeyPatch, sdtui_home: Path
+) -> None:
+    def broken(arguments: list[str]) -> int:
+        raise ZeroDivisionError("no parts")
+
+    monkeypatch.setattr(cli, "_run_command", broken)
+    outcome = sdtui("models")
+    log = sdtui_home / "logs" / "crash.log"
+    assert outcome.code == 1
+    assert "ZeroDivisionError: no parts" in outcome.err
+    assert str(log) in outcome.err
+    assert "Traceback" not in outcome.err
+    assert "Traceback" in log.read_text()
+
+
+def test_models_lists_the_bundled_one_first(sdtui: Callable) -> None:
+    lines = sdtui("models").out.splitlines()
+    assert lines[0].startswith("pocket\t128×128\t")
+    assert any("stable-diffusion-v1-5" in line for line in lines)
+
+
+def test_output_that_nobody_reads_is_no_defect(sdtui_home: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "sdtui", "models"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert "BrokenPipe" not in done.stderr
+    assert not (sdtui_home / "logs" / "crash.log").exists()

@@ -1,0 +1,206 @@
+"""`sdtui generate`: a picture without the interface."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from sdtui.commands.picture import fitted
+from sdtui.history.images import read_params
+from tests.commands.conftest import SDTUI
+from tests.terminal import Terminal
+
+QUICK = ("--steps", "2", "--width", "64", "--height", "64")
+
+
+def events(out: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
+# Input that is refused before anything starts ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "code"),
+    [
+        (["x", "--steps", "0"], "--steps: must be from 1 to 200", 2),
+        (["x", "--steps", "-3"], "--steps: must be from 1 to 200", 2),
+        (["x", "--height", "100"], "--height: must be a multiple of 8\n  Try 96 or 104.", 2),
+        (["x", "--guidance-scale", "nan"], "--guidance-scale: must be a finite number", 2),
+        (["x", "--seed", str(2**70)], "--seed: must be from 0 to", 2),
+        (["x", "--scheduler", "[/]"], "--scheduler: is not one that sdtui knows", 2),
+        ([""], "prompt: is empty", 2),
+        (["x" * 20_001], "prompt: has 20,001 characters", 2),
+        (["x", "--model", "nope\x1b[2J"], "nope␛[2J is neither", 3),
+        (["x", "-o", "apple.jpg"], "is no PNG", 2),
+        (["x", "-o", "/nowhere/apple.png"], "-o: /nowhere is no folder", 2),
+        (["x", "-o", "."], "is a folder", 2),
+        (["x", "--show", "--json"], "--show and --json do not go together", 2),
+    ],
+)
+def test_bad_input_gets_a_message_and_an_exit_code(
+    sdtui: Callable, sdtui_home: Path, arguments: list[str], said: str, code: int
+) -> None:
+    outcome = sdtui("generate", *arguments)
+    assert (outcome.code, outcome.out) == (code, "")
+    assert said in outcome.err
+    assert not (sdtui_home / "run").exists(), "an engine was started for nothing"
+
+
+def test_a_file_that_exists_is_not_drawn_over(sdtui: Callable, tmp_path: Path) -> None:
+    output = tmp_path / "apple.png"
+    output.write_bytes(b"mine")
+    outcome = sdtui("generate", "x", "-o", str(output))
+    assert outcome.code == 2
+    assert "--force" in outcome.err
+    assert output.read_bytes() == b"mine"
+
+
+# In this process --------------------------------------------------------------------------------
+
+
+def test_a_picture_drawn_in_process_is_saved_with_its_parameters(
+    sdtui: Callable, tmp_path: Path
+) -> None:
+    output = tmp_path / "apple.png"
+    output.write_bytes(b"to be replaced")
+    outcome = sdtui(
+        *("generate", "a [red] apple", "--negative-prompt", "worm", "--seed", "42"),
+        *("--scheduler", "dpm++ 2m", "--in-process", "--force", "-o", str(output), *QUICK),
+    )
+    assert outcome.code == 0, outcome.err
+    assert outcome.out == f"{output}\n"
+    params = read_params(output)
+    assert params.prompt == "a [red] apple"
+    assert params.negative_prompt == "worm"
+    assert params.scheduler == "DPM++ 2M"
+    assert (params.seed, params.num_inference_steps) == (42, 2)
+    with Image.open(output) as image:
+        assert image.size == (64, 64)
+
+
+def test_a_broken_model_is_the_models_fault(sdtui: Callable, tmp_path: Path) -> None:
+    outcome = sdtui("generate", "x", "--model", str(tmp_path), "--in-process")
+    assert outcome.code == 3
+    assert "model_index.json" in outcome.err
+
+
+# Through the engine -----------------------------------------------------------------------------
+
+
+def test_json_tells_every_event_in_order_and_ends_with_the_file(
+    shell: Callable, tmp_path: Path
+) -> None:
+    output = tmp_path / "apple.png"
+    outcome = shell("generate", "-", "--json", "-o", str(output), *QUICK, stdin="a red apple\n")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.isascii()
+    told = events(outcome.out)
+    job = [event for event in told if "job_id" in event]
+    assert [event["type"] for event in job] == [
+        "JobQueued",
+        "JobStarted",
+        "PromptTokenized",
+        "PromptEncoded",
+        "LatentsDrawn",
+        "DenoisingStarted",
+        "StepCompleted",
+        "StepCompleted",
+        "ImageDecoded",
+        "JobSaved",
+    ]
+    assert all("rgb" not in event for event in told)
+    assert job[0]["params"]["prompt"] == "a red apple"
+    assert job[-1]["path"] == str(output)
+    seed = read_params(output).seed
+    assert f"seed {seed}" in outcome.err
+
+
+def test_without_o_the_picture_is_in_the_dated_folder(shell: Callable, shared_home: Path) -> None:
+    outcome = shell("generate", "a red apple", *QUICK)
+    assert outcome.code == 0, outcome.err
+    path = Path(outcome.out.strip())
+    assert path.is_relative_to(shared_home / "images")
+    assert read_params(path).prompt == "a red apple"
+
+
+def test_engine_and_process_draw_the_same_picture(
+    shell: Callable, sdtui: Callable, tmp_path: Path
+) -> None:
+    pictures = [tmp_path / "engine.png", tmp_path / "process.png"]
+    arguments = ("generate", "a red apple", "--seed", "7", *QUICK)
+    assert shell(*arguments, "-o", str(pictures[0])).code == 0
+    assert sdtui(*arguments, "-o", str(pictures[1]), "--in-process").code == 0
+    with Image.open(pictures[0]) as one, Image.open(pictures[1]) as other:
+        assert one.tobytes() == other.tobytes()
+
+
+def test_a_job_that_fails_in_the_engine_ends_with_its_own_code(
+    shell: Callable, tmp_path: Path
+) -> None:
+    outcome = shell("generate", "x", "--model", str(tmp_path), *QUICK)
+    assert outcome.code == 3
+    assert "model_index.json" in outcome.err
+
+
+def test_a_terminal_sees_progress_and_the_picture(shared_home: Path) -> None:
+    command = [*SDTUI, "generate", "a red apple", "--show", *QUICK]
+    with Terminal(command, env={"SDTUI_HOME": str(shared_home)}, lines=60) as terminal:
+        assert terminal.wait_for_exit() == 0
+    assert "▄" in terminal.text or "▀" in terminal.text
+    assert "saved" in terminal.text
+    assert "2/2" in terminal.text
+    assert terminal.text.rstrip().endswith(".png")
+
+
+def test_ctrl_c_cancels_the_job(shared_home: Path, shell: Callable) -> None:
+    command = [*SDTUI, "generate", "a red apple", "--seed", "7", "--steps", "200", "--json"]
+    with Terminal(command, env={"SDTUI_HOME": str(shared_home)}) as terminal:
+        terminal.wait_for(lambda _: b'"StepCompleted"' in terminal.output)
+        terminal.send("\x03")
+        assert terminal.wait_for_exit() == 130
+    last = json.loads(terminal.output.decode().splitlines()[-1])
+    assert last["type"] == "JobCancelled"
+    assert 0 < last["completed"] < 200
+    assert "idle" in shell("engine", "status").out
+
+
+def test_sigterm_cancels_the_job_too(shared_home: Path, shell: Callable) -> None:
+    command = [*SDTUI, "generate", "a red apple", "--seed", "7", "--steps", "200", "--json"]
+    with Terminal(command, env={"SDTUI_HOME": str(shared_home)}) as terminal:
+        terminal.wait_for(lambda _: b'"StepCompleted"' in terminal.output)
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.wait_for_exit() == 128 + signal.SIGTERM
+    assert "idle" in shell("engine", "status").out
+
+
+def test_an_engine_that_dies_is_reported() -> None:
+    command = [*SDTUI, "generate", "a red apple", "--seed", "7", "--steps", "200", "--json"]
+    with Terminal(command) as terminal:
+        terminal.wait_for(lambda _: b"}\r\n" in terminal.output)
+        first = json.loads(terminal.output.decode().splitlines()[0])
+        os.kill(first["pid"], signal.SIGKILL)
+        assert terminal.wait_for_exit() == 5
+    assert "engine was lost" in terminal.text
+
+
+@pytest.mark.parametrize(
+    ("picture", "room", "size"),
+    [
+        ((128, 128), (80, 24), (44, 44)),
+        ((128, 128), (200, 80), (128, 128)),
+        ((512, 256), (80, 24), (80, 40)),
+        ((64, 2048), (80, 24), (1, 44)),
+    ],
+)
+def test_a_printed_picture_fits_and_keeps_its_aspect(
+    picture: tuple[int, int], room: tuple[int, int], size: tuple[int, int]
+) -> None:
+    assert fitted(*picture, *room) == size
