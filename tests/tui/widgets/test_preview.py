@@ -57,8 +57,8 @@ async def test_a_frame_is_painted_and_said_to_be(stage: Stage) -> None:
     async with stage(preview).run_test() as pilot:
         preview.show_empty(["a red apple"])
         preview.show_frame(pixels(16, 16), 16, 16, caption="x0 at step 12")
-        await pilot.pause()
-        await pilot.pause()
+        while not preview.painted:
+            await pilot.pause(0.01)
 
         assert preview.painted == 1
         assert preview.border_title == "preview · x0 at step 12"
@@ -78,7 +78,7 @@ async def test_of_many_frames_at_once_the_newest_is_painted_and_the_timer_ends(
 
         assert preview.frame is not None
         assert preview.frame.rgb == pixels(8, 8, 39)
-        assert preview.painted == 2
+        assert preview.painted == 1
         assert not list(preview._timers)
 
 
@@ -103,6 +103,57 @@ async def test_a_frame_that_waits_never_covers_what_came_after_it(stage: Stage) 
 
         assert preview.frame is None
         assert "Draw a smaller picture." in words(preview)
+
+
+async def test_a_frame_that_is_overtaken_unseen_still_asks_for_another(stage: Stage) -> None:
+    preview = CountingPreview()
+    async with stage(preview).run_test() as pilot:
+        preview.show_frame(pixels(8, 8), 8, 8)
+        preview.show_failure("The worker died")
+        await pilot.pause()
+
+        assert preview.painted == 1
+
+
+async def test_a_final_picture_asks_for_no_other(stage: Stage) -> None:
+    preview = CountingPreview()
+    async with stage(preview).run_test() as pilot:
+        preview.show_frame(pixels(8, 8), 8, 8, final=True)
+        await pilot.pause(0.1)
+
+        assert preview.painted == 0
+
+
+async def test_a_hidden_pane_asks_for_nothing_until_it_is_seen_again(stage: Stage) -> None:
+    preview = CountingPreview()
+    async with stage(preview).run_test() as pilot:
+        preview.display = False
+        await pilot.pause()
+        preview.show_frame(pixels(8, 8), 8, 8)
+        await pilot.pause(0.1)
+        assert preview.painted == 0
+
+        preview.display = True
+        while not preview.painted:
+            await pilot.pause(0.01)
+
+
+async def test_where_the_terminal_answers_its_answer_is_waited_for(stage: Stage) -> None:
+    preview = CountingPreview()
+    app = stage(preview)
+    async with app.run_test() as pilot:
+        questions: list[str] = []
+        app._driver.write = questions.append
+        preview.terminal_answered()
+        preview.show_frame(pixels(8, 8), 8, 8)
+        while not questions:
+            await pilot.pause(0.01)
+        assert questions == ["\x1b[?2026$p"]
+        assert preview.painted == 0
+
+        preview.terminal_answered()
+        await pilot.pause()
+        assert preview.painted == 1
 
 
 async def test_the_picture_is_centred_and_keeps_its_aspect(stage: Stage) -> None:

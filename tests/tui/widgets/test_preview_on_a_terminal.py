@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
 
 from sdtui.tui.renderers import Frame
 from sdtui.tui.renderers.half_blocks import fit, scaled
 from sdtui.tui.renderers.palettes import EIGHT_BIT
+from tests.tui.widgets.colour_terminal import NO_COLOUR, ColourTerminal, Pixel
 
-Terminal = Any
-Pixel = tuple[int, int, int]
 Place = tuple[int, int]
 
 PICTURE = (40, 40)
@@ -35,7 +33,7 @@ def expected_cells(seed: int, columns: int, rows: int) -> dict[Place, tuple[Pixe
 
 
 def wrong_cells(
-    terminal: Terminal,
+    terminal: ColourTerminal,
     seed: int,
     columns: int = 80,
     rows: int = 24,
@@ -51,21 +49,10 @@ def wrong_cells(
         if not covered(*place)
         and any(
             abs(channel - wanted * dim) > tolerance
-            for colour, pixel in zip(colours_at(terminal, place), pixels, strict=True)
+            for colour, pixel in zip(terminal.pixels(*place), pixels, strict=True)
             for channel, wanted in zip(colour, pixel, strict=True)
         )
     ]
-
-
-def colours_at(terminal: Terminal, place: Place) -> tuple[Pixel, Pixel]:
-    """The upper and the lower colour of a cell on the terminal; far off where it has none."""
-    x, y = place
-    cell = terminal.screen.buffer[y][x]
-    upper, lower = (
-        tuple(bytes.fromhex(colour)) if len(colour) == 6 else (-999, -999, -999)
-        for colour in ((cell.bg, cell.bg) if cell.data == " " else (cell.fg, cell.bg))
-    )
-    return upper, lower
 
 
 def in_box(x: int, y: int) -> bool:
@@ -78,84 +65,79 @@ def in_dialog(x: int, y: int) -> bool:
 
 
 def test_overlays_dialogs_and_themes_leave_every_cell_right(
-    open_terminal: Callable[..., Terminal],
+    open_terminal: Callable[..., ColourTerminal],
 ) -> None:
     terminal = open_terminal("preview_app.py", 80, 24)
     terminal.wait_for("size 80x24")
 
-    terminal.type("n")
+    terminal.send("n")
     terminal.wait_for("frame 1 painted")
     assert not wrong_cells(terminal, 1)
 
-    terminal.type("o")
+    terminal.send("o")
     terminal.wait_for("box shown")
     assert not wrong_cells(terminal, 1, covered=in_box)
-    assert {terminal.screen.buffer[5][x].bg for x in range(25, 42)} == {"405060"}
+    assert {terminal.pixels(x, 5)[1] for x in range(25, 42)} == {(0x40, 0x50, 0x60)}
 
-    terminal.type("n")
+    terminal.send("n")
     terminal.wait_for("frame 2 painted")
     assert not wrong_cells(terminal, 2, covered=in_box)
-    assert {terminal.screen.buffer[5][x].bg for x in range(25, 42)} == {"405060"}
+    assert {terminal.pixels(x, 5)[1] for x in range(25, 42)} == {(0x40, 0x50, 0x60)}
 
-    terminal.type("o")
+    terminal.send("o")
     terminal.wait_for("box hidden")
     assert not wrong_cells(terminal, 2)
 
-    terminal.type("d")
+    terminal.send("d")
     terminal.wait_for("dialog open")
     assert not wrong_cells(terminal, 2, covered=in_dialog, dim=0.5, tolerance=1.0)
 
-    terminal.type("n")
-    terminal.wait_for("frame 3 painted")
+    terminal.send("n\x1b")
+    terminal.wait_for(lambda _: not wrong_cells(terminal, 3))
 
-    terminal.type("\x1b")
-    terminal.wait_for("dialog closed")
-    assert not wrong_cells(terminal, 3)
-
-    terminal.type("t")
+    terminal.send("t")
     terminal.wait_for("light")
     assert not wrong_cells(terminal, 3)
-    assert terminal.screen.buffer[0][0].bg == "faf9f6"
+    assert terminal.pixels(0, 0)[1] == (0xFA, 0xF9, 0xF6)
 
 
 def test_the_picture_fits_every_new_size_of_the_terminal(
-    open_terminal: Callable[..., Terminal],
+    open_terminal: Callable[..., ColourTerminal],
 ) -> None:
     terminal = open_terminal("preview_app.py", 80, 24)
     terminal.wait_for("size 80x24")
-    terminal.type("n")
+    terminal.send("n")
     terminal.wait_for("frame 1 painted")
 
     for columns, rows in [(50, 40), (100, 12), (31, 17), (120, 40)]:
         terminal.resize(columns, rows)
-        terminal.wait_until(
-            lambda: not wrong_cells(terminal, 1, columns, rows),  # noqa: B023
-            f"the picture at {columns}x{rows}",
-        )
+        terminal.wait_for(lambda _: not wrong_cells(terminal, 1, columns, rows))  # noqa: B023
 
 
-def test_a_terminal_of_256_colours_gets_only_those(open_terminal: Callable[..., Terminal]) -> None:
+def test_a_terminal_of_256_colours_gets_only_those(
+    open_terminal: Callable[..., ColourTerminal],
+) -> None:
     terminal = open_terminal("preview_app.py", 60, 20, COLORTERM="")
     terminal.wait_for("size 60x20")
 
-    terminal.type("n")
+    terminal.send("n")
     terminal.wait_for("frame 1 painted")
 
     known = set(EIGHT_BIT.rgb)
-    shown = {c for place in expected_cells(1, 60, 20) for c in colours_at(terminal, place)}
+    shown = {c for place in expected_cells(1, 60, 20) for c in terminal.pixels(*place)}
     assert shown <= known
     assert not wrong_cells(terminal, 1, 60, 20, tolerance=64)
 
 
 def test_without_colour_the_picture_is_made_of_characters(
-    open_terminal: Callable[..., Terminal],
+    open_terminal: Callable[..., ColourTerminal],
 ) -> None:
     terminal = open_terminal("preview_app.py", 60, 20, NO_COLOR="1")
     terminal.wait_for("size 60x20")
 
-    terminal.type("n")
+    terminal.send("n")
     terminal.wait_for("frame 1 painted")
 
-    assert not any("▀" in line for line in terminal.screen.display)
-    inks = {terminal.screen.buffer[y][x].fg for x, y in expected_cells(1, 60, 20)}
-    assert len(inks) == 1
+    assert "▀" not in terminal.text
+    inks = {terminal.pixels(*place)[0] for place in expected_cells(1, 60, 20)} - {NO_COLOUR}
+    assert len(inks) <= 2
