@@ -14,6 +14,7 @@ from huggingface_hub.errors import (
     HFValidationError,
     LocalEntryNotFoundError,
     OfflineModeIsEnabled,
+    RemoteEntryNotFoundError,
     RepositoryNotFoundError,
 )
 from huggingface_hub.hf_api import RepoFile
@@ -55,6 +56,12 @@ def fetch(repo_id: str, *, half: bool, report: Report) -> Path:
             f"{repo_id} does not exist at {constants.ENDPOINT}, or it asks for a licence or login.",
             "Check the name; for a gated model accept its licence on the hub and run "
             "`hf auth login`.",
+        ) from error
+    except RemoteEntryNotFoundError as error:
+        raise ModelError(
+            "Not a diffusers model",
+            f"{repo_id} holds no {MODEL_INDEX}.",
+            "Choose a model in diffusers layout.",
         ) from error
     except (OfflineModeIsEnabled, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise _unreachable(repo_id, error) from error
@@ -99,25 +106,28 @@ def _cached(repo_id: str, half: bool) -> Path | None:
 
 
 def _download(repo_id: str, half: bool, report: Report) -> Path:
-    api = HfApi()
-    revision = api.model_info(repo_id).sha
+    report(DownloadProgress(MODEL_INDEX, 0, 0))
+    # This question is asked once, whereas downloads are retried for half a minute.
+    HfApi().model_info(repo_id)
+    silent = _bar_class(MODEL_INDEX, 0, 0, lambda progress: None)
+    folder = Path(hf_hub_download(repo_id, MODEL_INDEX, tqdm_class=silent)).parent
+    check_model_index(folder)
+
+    # A snapshot's folder is named after its commit: all files come from the same one.
+    commit = folder.name
     sizes = {
         entry.path: entry.size
-        for entry in api.list_repo_tree(repo_id, recursive=True, revision=revision)
+        for entry in HfApi().list_repo_tree(repo_id, recursive=True, revision=commit)
         if isinstance(entry, RepoFile)
     }
     files = choose_files(sizes, repo_id, half=half).names
     total = sum(sizes[name] for name in files)
     finished = 0
     for name in files:
-        report(DownloadProgress(name, finished, total))
         bar = _bar_class(name, finished, total, report)
-        path = Path(hf_hub_download(repo_id, name, revision=revision, tqdm_class=bar))
+        hf_hub_download(repo_id, name, revision=commit, tqdm_class=bar)
         finished += sizes[name]
         report(DownloadProgress(name, finished, total))
-        if name == MODEL_INDEX:
-            folder = path.parent
-            check_model_index(folder)
     return folder
 
 

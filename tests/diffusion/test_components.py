@@ -1,0 +1,259 @@
+"""Models load part by part, and damaged ones are refused with the file's name."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+
+from sdtui.diffusion.components import ComponentEnd, ComponentStart, LoadedComponents, load
+from sdtui.diffusion.layout import check_safetensors
+from sdtui.errors import ModelError
+from sdtui.models import catalogue
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A copy of the bundled model, to be damaged."""
+    source = catalogue.locate("pocket")
+    assert isinstance(source, Path)
+    folder = tmp_path / "model"
+    shutil.copytree(source, folder, copy_function=os.symlink)
+    return folder
+
+
+def rewrite(path: Path, content: bytes) -> None:
+    path.unlink()
+    path.write_bytes(content)
+
+
+def change_json(path: Path, **changes: Any) -> None:
+    rewrite(path, json.dumps({**json.loads(path.read_bytes()), **changes}).encode())
+
+
+def refusal(folder: Path | str, **options: str) -> ModelError:
+    with pytest.raises(ModelError) as caught:
+        load(str(folder), **options)
+    assert caught.value.remedy
+    return caught.value
+
+
+def test_loading_tells_each_component_before_and_after(model: Path) -> None:
+    progress: list[Any] = []
+
+    loaded = load(str(model), device="cpu", on_progress=progress.append)
+
+    starts, ends = progress[::2], progress[1::2]
+    names = ["tokenizer", "text_encoder", "unet", "vae", "scheduler"]
+    assert [start.component for start in starts] == [end.component for end in ends] == names
+    assert [start.index for start in starts] == [0, 1, 2, 3, 4]
+    assert all(isinstance(start, ComponentStart) for start in starts)
+    assert all(isinstance(end, ComponentEnd) and end.count == 5 for end in ends)
+    classes = ["CLIPTokenizer", "CLIPTextModel", "UNet2DConditionModel", "AutoencoderKL"]
+    assert [end.class_name for end in ends[:4]] == classes
+    assert sum(end.parameters for end in ends) == loaded.parameters > 1_000_000
+    assert sum(end.size for end in ends) == loaded.size == 4 * loaded.parameters
+
+
+def test_the_cpu_computes_in_float32(components: LoadedComponents) -> None:
+    loaded = load("pocket", device="cpu", dtype="auto")
+
+    assert loaded.dtype == torch.float32
+    assert loaded.device == torch.device("cpu")
+    assert loaded.device_name.startswith("CPU")
+
+
+def test_every_part_takes_the_precision_that_is_asked_for() -> None:
+    loaded = load("pocket", device="cpu", dtype="bfloat16")
+
+    parts = (loaded.text_encoder, loaded.unet, loaded.vae)
+    assert {part.dtype for part in parts} == {torch.bfloat16}
+    assert loaded.size == 2 * loaded.parameters
+
+
+def test_the_fp16_variant_is_read_for_half_precision(model: Path) -> None:
+    full = model / "unet" / "diffusion_pytorch_model.safetensors"
+    weights = safetensors.torch.load_file(full)
+    half = {name: (weight * 0).half() for name, weight in weights.items()}
+    safetensors.torch.save_file(
+        half, full.with_name("diffusion_pytorch_model.fp16.safetensors"), {"format": "pt"}
+    )
+
+    in_half = load(str(model), device="cpu", dtype="float16")
+    in_full = load(str(model), device="cpu", dtype="float32")
+
+    assert not in_half.unet.conv_in.weight.any()
+    assert in_full.unet.conv_in.weight.any()
+
+
+def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    error = refusal(tmp_path)
+
+    assert error.title == "Not a diffusers model"
+    assert str(tmp_path) in error.message
+    assert "model_index.json" in error.message
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tokenizer/tokenizer.json",
+        "text_encoder/config.json",
+        "text_encoder/model.safetensors",
+        "unet/config.json",
+        "unet/diffusion_pytorch_model.safetensors",
+        "vae/diffusion_pytorch_model.safetensors",
+        "scheduler/scheduler_config.json",
+    ],
+)
+def test_a_missing_file_is_named(model: Path, name: str) -> None:
+    (model / name).unlink()
+
+    error = refusal(model)
+
+    expected = "tokenizer/vocab.json" if name == "tokenizer/tokenizer.json" else name
+    assert expected in error.message
+
+
+@pytest.mark.parametrize("keep", [0, 7, 100, 1_000_000])
+def test_a_truncated_weights_file_is_named_with_its_length(model: Path, keep: int) -> None:
+    path = model / "unet" / "diffusion_pytorch_model.safetensors"
+    rewrite(path, path.read_bytes()[:keep])
+
+    error = refusal(model)
+
+    assert error.title == "A weights file is damaged"
+    assert str(path) in error.message
+    assert f"{keep:,} bytes" in error.message
+    assert "download" in error.remedy
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content + b"more",
+        lambda content: b"\xff" * 8 + content[8:],
+        lambda content: content[:8] + b"no JSON at all" + content[22:],
+        lambda content: (2).to_bytes(8, "little") + b"[]",
+        lambda content: (9).to_bytes(8, "little") + b'{"a": {}}',
+    ],
+    ids=["longer", "absurd header", "broken header", "no object", "no offsets"],
+)
+def test_a_damaged_header_is_noticed(model: Path, damage: Callable[[bytes], bytes]) -> None:
+    path = model / "vae" / "diffusion_pytorch_model.safetensors"
+    rewrite(path, damage(path.read_bytes()))
+
+    with pytest.raises(ModelError, match="damaged"):
+        check_safetensors(path)
+
+
+def test_pickled_weights_are_refused_with_the_reason(model: Path) -> None:
+    path = model / "unet" / "diffusion_pytorch_model.safetensors"
+    path.rename(path.with_suffix(".bin"))
+
+    error = refusal(model)
+
+    assert error.title == "Only pickled weights"
+    assert "may run any program" in error.message
+
+
+@pytest.mark.parametrize(
+    ("component", "class_name"),
+    [
+        ("unet", "FluxTransformer2DModel"),
+        ("text_encoder", "T5EncoderModel"),
+        ("vae", "AutoencoderTiny"),
+        ("tokenizer", "../../evil"),
+    ],
+)
+def test_parts_of_another_kind_are_refused(model: Path, component: str, class_name: str) -> None:
+    change_json(model / "model_index.json", **{component: ["somewhere", class_name]})
+
+    error = refusal(model)
+
+    assert class_name in error.message
+    assert component in error.message
+
+
+def test_a_model_with_a_second_text_encoder_is_refused(model: Path) -> None:
+    second = {"text_encoder_2": ["transformers", "CLIPTextModelWithProjection"]}
+    change_json(model / "model_index.json", **second)
+
+    assert "text_encoder_2" in refusal(model).message
+
+
+def test_a_model_index_that_is_no_json_is_named(model: Path) -> None:
+    rewrite(model / "model_index.json", b"<html>")
+
+    assert "model_index.json" in refusal(model).message
+
+
+def test_weights_that_lack_a_tensor_are_refused_and_not_made_up(model: Path) -> None:
+    path = model / "unet" / "diffusion_pytorch_model.safetensors"
+    weights = safetensors.torch.load_file(path)
+    del weights["conv_in.weight"]
+    path.unlink()
+    safetensors.torch.save_file(weights, path, {"format": "pt"})
+
+    error = refusal(model)
+
+    assert error.title == "Weights are missing"
+    assert "conv_in.weight" in error.message
+
+
+def test_weights_of_another_shape_are_refused(model: Path) -> None:
+    path = model / "vae" / "diffusion_pytorch_model.safetensors"
+    weights = safetensors.torch.load_file(path)
+    weights["decoder.conv_out.bias"] = torch.zeros(5)
+    path.unlink()
+    safetensors.torch.save_file(weights, path, {"format": "pt"})
+
+    error = refusal(model)
+
+    assert error.title == "The vae cannot be loaded"
+    assert str(model / "vae") in error.message
+
+
+def test_parts_that_do_not_fit_each_other_are_refused(model: Path) -> None:
+    small = {"in_channels": 9}
+    config = model / "unet" / "config.json"
+    change_json(config, **small)
+    path = model / "unet" / "diffusion_pytorch_model.safetensors"
+    weights = safetensors.torch.load_file(path)
+    convolution = weights["conv_in.weight"]
+    weights["conv_in.weight"] = torch.zeros(convolution.shape[0], 9, *convolution.shape[2:])
+    path.unlink()
+    safetensors.torch.save_file(weights, path, {"format": "pt"})
+
+    assert "inpainting" in refusal(model).message
+
+
+@pytest.mark.parametrize("device", ["tpu", "cuda:99", "", "meta"])
+def test_a_device_that_is_not_there_is_told_with_those_that_are(device: str) -> None:
+    error = refusal("pocket", device=device)
+
+    assert "cpu" in error.remedy
+
+
+def test_an_unknown_precision_is_told_with_those_that_are_known() -> None:
+    assert "float16" in refusal("pocket", device="cpu", dtype="int8").remedy
+
+
+def test_loading_prints_nothing() -> None:
+    script = "from sdtui.diffusion.components import load; load('pocket', device='cpu')"
+
+    finished = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert finished.stdout == ""
+    assert "Loading" not in finished.stderr

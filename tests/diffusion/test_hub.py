@@ -1,0 +1,192 @@
+"""Models from a hub: a stand-in on 127.0.0.1, asked through HF_ENDPOINT by a real client."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sdtui.models.catalogue as catalogue
+from sdtui.diffusion.components import LoadedComponents, load
+
+_spec = importlib.util.spec_from_file_location(
+    "stand_in_hub", Path(__file__).with_name("stand_in_hub.py")
+)
+assert _spec is not None
+assert _spec.loader is not None
+stand_in_hub = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(stand_in_hub)
+
+REPO_ID = "someone/pocket"
+
+FETCH = """
+import json, sys
+from dataclasses import asdict
+from sdtui.diffusion.hub import fetch
+from sdtui.errors import SdtuiError
+
+reports = []
+answer = {"reports": reports}
+try:
+    half = sys.argv[2] == "half"
+    folder = fetch(sys.argv[1], half=half, report=lambda progress: reports.append(asdict(progress)))
+    answer["folder"] = str(folder)
+except SdtuiError as error:
+    answer["error"] = [type(error).__name__, error.title, error.message, error.remedy]
+answer["torch"] = "torch" in sys.modules
+print(json.dumps(answer))
+"""
+
+
+def fetch(
+    cache: Path, endpoint: str, repo_id: str = REPO_ID, *, half: bool = False, offline: bool = False
+) -> dict[str, Any]:
+    """Run sdtui.diffusion.hub.fetch in a process of its own, whose hub is at `endpoint`."""
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": endpoint,
+        "HF_HOME": str(cache),
+        "HF_HUB_OFFLINE": "1" if offline else "0",
+    }
+    finished = subprocess.run(
+        [sys.executable, "-c", FETCH, repo_id, "half" if half else "full"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return json.loads(finished.stdout)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> dict[str, Path]:
+    """What a model's repository holds: the model, and much that is not needed."""
+    folder = catalogue.locate("pocket")
+    assert isinstance(folder, Path)
+    files = {
+        path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()
+    }
+    extra = tmp_path / "extra"
+    extra.write_bytes(b"x" * 1000)
+    for name in (
+        "README.md",
+        "v1-5-pruned.ckpt",
+        "unet/diffusion_pytorch_model.bin",
+        "unet/diffusion_pytorch_model.non_ema.safetensors",
+        "unet/diffusion_pytorch_model.fp16.safetensors",
+        "safety_checker/model.safetensors",
+    ):
+        files[name] = extra
+    return files
+
+
+@pytest.fixture
+def hub(repository: dict[str, Path]) -> Iterator[Any]:
+    with stand_in_hub.serve(REPO_ID, repository) as hub:
+        yield hub
+
+
+def test_a_model_is_downloaded_with_its_bytes_told_and_loads(
+    hub: Any, tmp_path: Path, components: LoadedComponents
+) -> None:
+    answer = fetch(tmp_path, hub.endpoint)
+
+    reports = answer["reports"]
+    received = [report["received"] for report in reports]
+    total = sum(hub.files[name].stat().st_size for name in hub.downloaded)
+    assert reports[0] == {"file": "model_index.json", "received": 0, "total": 0}
+    assert received == sorted(received)
+    assert (received[-1], reports[-1]["total"]) == (total, total)
+    assert any(0 < report["received"] < total for report in reports)
+    loaded = load(answer["folder"], device="cpu", dtype="float32")
+    assert loaded.parameters == components.parameters
+    assert not answer["torch"]
+
+
+def test_only_the_files_that_are_used_are_downloaded(hub: Any, tmp_path: Path) -> None:
+    fetch(tmp_path, hub.endpoint)
+
+    assert sorted(hub.downloaded) == [
+        "model_index.json",
+        "scheduler/scheduler_config.json",
+        "text_encoder/config.json",
+        "text_encoder/model.safetensors",
+        "tokenizer/tokenizer.json",
+        "tokenizer/tokenizer_config.json",
+        "unet/config.json",
+        "unet/diffusion_pytorch_model.safetensors",
+        "vae/config.json",
+        "vae/diffusion_pytorch_model.safetensors",
+    ]
+
+
+def test_half_precision_takes_the_fp16_variant_where_there_is_one(hub: Any, tmp_path: Path) -> None:
+    fetch(tmp_path, hub.endpoint, half=True)
+
+    assert "unet/diffusion_pytorch_model.fp16.safetensors" in hub.downloaded
+    assert "unet/diffusion_pytorch_model.safetensors" not in hub.downloaded
+    assert "vae/diffusion_pytorch_model.safetensors" in hub.downloaded
+
+
+def test_a_model_in_the_cache_needs_no_hub(repository: dict[str, Path], tmp_path: Path) -> None:
+    with stand_in_hub.serve(REPO_ID, repository) as hub:
+        first = fetch(tmp_path, hub.endpoint)
+
+    second = fetch(tmp_path, hub.endpoint, offline=True)
+
+    assert second["folder"] == first["folder"]
+    assert second["reports"] == []
+
+
+@pytest.mark.parametrize("offline", [False, True])
+def test_without_a_network_the_message_names_the_model_and_a_way_out(
+    tmp_path: Path, offline: bool
+) -> None:
+    answer = fetch(tmp_path, "http://127.0.0.1:9", offline=offline)
+
+    name, title, message, remedy = answer["error"]
+    assert name == "ModelError"
+    assert title == "The model could not be downloaded"
+    assert REPO_ID in message
+    assert "pocket" in remedy
+
+
+def test_a_model_that_the_hub_does_not_have_is_told_so(hub: Any, tmp_path: Path) -> None:
+    name, title, message, _remedy = fetch(tmp_path, hub.endpoint, "someone/else")["error"]
+
+    assert (name, title) == ("ModelError", "The hub has no such model for you")
+    assert "someone/else" in message
+
+
+def test_a_repository_without_model_index_is_no_model(
+    repository: dict[str, Path], tmp_path: Path
+) -> None:
+    del repository["model_index.json"]
+    with stand_in_hub.serve(REPO_ID, repository) as hub:
+        _name, title, message, _remedy = fetch(tmp_path, hub.endpoint)["error"]
+
+    assert title == "Not a diffusers model"
+    assert "model_index.json" in message
+    assert hub.downloaded == []
+
+
+def test_a_model_of_another_kind_is_refused_before_its_weights_arrive(
+    repository: dict[str, Path], tmp_path: Path
+) -> None:
+    index = json.loads(repository["model_index.json"].read_text())
+    other = tmp_path / "model_index.json"
+    other.write_text(json.dumps({**index, "vae": ["diffusers", "AutoencoderKLWan"]}))
+    with stand_in_hub.serve(REPO_ID, {**repository, "model_index.json": other}) as hub:
+        _name, title, message, _remedy = fetch(tmp_path / "cache", hub.endpoint)["error"]
+
+    assert title == "Not a Stable Diffusion 1.x model"
+    assert "AutoencoderKLWan" in message
+    assert hub.downloaded == ["model_index.json"]

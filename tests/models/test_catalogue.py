@@ -1,0 +1,148 @@
+"""Which models there are to choose from."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer
+
+from sdtui import paths
+from sdtui.errors import ModelError
+from sdtui.models import catalogue
+
+
+@pytest.fixture(autouse=True)
+def empty_hub_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    cache = tmp_path / "hub"
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    return cache
+
+
+def put_model(folder: Path, sample_size: int = 96) -> Path:
+    """As much of a model as the catalogue looks at."""
+    for name, content in {
+        "model_index.json": {"_class_name": "StableDiffusionPipeline"},
+        "unet/config.json": {"sample_size": sample_size},
+        "vae/config.json": {"block_out_channels": [1, 1, 1, 1]},
+        "tokenizer/vocab.json": {},
+    }.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content))
+    return folder
+
+
+def test_the_bundled_model_comes_first_and_then_stable_diffusion() -> None:
+    names = [entry.name for entry in catalogue.entries()]
+
+    assert names == ["pocket", "stable-diffusion-v1-5/stable-diffusion-v1-5"]
+
+
+def test_folders_in_the_models_folder_follow_by_name() -> None:
+    put_model(paths.models_dir() / "zebra")
+    put_model(paths.models_dir() / "aardvark", sample_size=32)
+    (paths.models_dir() / "no-model").mkdir()
+
+    entries = catalogue.entries()[2:]
+
+    assert [entry.name for entry in entries] == ["aardvark", "zebra"]
+    assert (entries[0].native_width, entries[0].native_height) == (256, 256)
+
+
+def test_every_entry_can_be_located() -> None:
+    folder = put_model(paths.models_dir() / "zebra")
+
+    located = [catalogue.locate(entry.name) for entry in catalogue.entries()]
+
+    assert located[0] == Path(catalogue.__file__).parent / "pocket"
+    assert located[1] == "stable-diffusion-v1-5/stable-diffusion-v1-5"
+    assert located[2] == folder
+
+
+def test_a_folder_anywhere_can_be_located(tmp_path: Path) -> None:
+    folder = put_model(tmp_path / "mine")
+
+    assert catalogue.locate(str(folder)) == folder
+
+
+def test_the_old_address_of_stable_diffusion_is_mapped_and_said() -> None:
+    moved = "runwayml/stable-diffusion-v1-5"
+
+    assert catalogue.locate(moved) == "stable-diffusion-v1-5/stable-diffusion-v1-5"
+    assert "gone from the hub" in (catalogue.moved_note(moved) or "")
+    assert catalogue.moved_note("pocket") is None
+
+
+@pytest.mark.parametrize(
+    "name", ["no-such-model", "a/b/c", "https://hub/a/b", "one/two three", "/nowhere"]
+)
+def test_anything_else_is_refused_with_the_known_names(name: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        catalogue.locate(name)
+
+    assert "pocket" in caught.value.remedy
+
+
+def test_a_single_file_is_refused_with_the_reason(tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    file.touch()
+
+    with pytest.raises(ModelError, match="is a file"):
+        catalogue.locate(str(file))
+
+
+def test_escape_sequences_in_a_name_are_shown_harmlessly() -> None:
+    with pytest.raises(ModelError) as caught:
+        catalogue.locate("\x1b]52;c;evil\x07")
+
+    assert "\x1b" not in str(caught.value)
+
+
+def test_the_native_size_is_the_unets_times_the_vaes_factor(tmp_path: Path) -> None:
+    assert catalogue.native_size("pocket") == (128, 128)
+    assert catalogue.native_size(str(put_model(tmp_path / "mine"))) == (768, 768)
+
+
+def test_a_model_that_is_not_at_hand_is_taken_for_512() -> None:
+    assert catalogue.native_size("stable-diffusion-v1-5/stable-diffusion-v1-5") == (512, 512)
+
+
+def test_the_hubs_cache_is_looked_into(empty_hub_cache: Path) -> None:
+    storage = empty_hub_cache / "models--someone--model"
+    (storage / "refs").mkdir(parents=True)
+    (storage / "refs" / "main").write_text("c0ffee")
+    snapshot = put_model(storage / "snapshots" / "c0ffee", sample_size=48)
+
+    assert catalogue.native_size("someone/model") == (384, 384)
+    assert catalogue.tokenizer_folder("someone/model") == snapshot / "tokenizer"
+
+
+def test_the_bundled_tokenizer_counts_without_torch() -> None:
+    folder = catalogue.tokenizer_folder("pocket")
+
+    assert folder is not None
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    assert tokenizer.encode("a photo of a cat").ids == [49406, 320, 1125, 539, 320, 2368, 49407]
+
+
+def test_a_model_that_is_not_at_hand_has_no_tokenizer_yet() -> None:
+    assert catalogue.tokenizer_folder("someone/else") is None
+
+
+def test_the_bundled_model_has_examples_and_others_have_none(tmp_path: Path) -> None:
+    assert all(prompt.strip() for prompt in catalogue.example_prompts("pocket"))
+    assert len(catalogue.example_prompts("pocket")) >= 3
+    assert catalogue.example_prompts(str(put_model(tmp_path / "mine"))) == []
+
+
+def test_the_catalogue_needs_no_torch() -> None:
+    script = (
+        "import sys; from sdtui.models import catalogue; catalogue.entries(); "
+        "sys.exit('torch' in sys.modules)"
+    )
+
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
