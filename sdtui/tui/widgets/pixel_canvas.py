@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -23,9 +24,13 @@ class PixelCanvas(Widget):
     """
     ALLOW_SELECT = False
 
+    class Painted(Message):
+        """A frame that was not on the screen before is part of what was just written to it."""
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._frame: Frame | None = None
+        self._painted: Frame | None = None
         self._strips: list[Strip] = []
         self._strips_key: tuple[object, ...] = ()
 
@@ -60,6 +65,10 @@ class PixelCanvas(Widget):
         key = (self._frame, columns, rows, ground)
         if self._frame is None:
             return [Strip.blank(crop.width, self.rich_style)] * crop.height
+        if self._frame is not self._painted:
+            # Lines are rendered within the paint that writes them, messages come after it.
+            self._painted = self._frame
+            self.post_message(self.Painted())
         if key != self._strips_key:
             self._strips = self.renderer().strips(self._frame, columns, rows)
             self._strips_key = key

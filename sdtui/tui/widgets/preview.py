@@ -34,6 +34,9 @@ from sdtui.tui.widgets.pixel_canvas import PixelCanvas
 
 MAX_FRAMES_PER_SECOND = 15
 TITLE = "preview"
+_QUESTION = "\x1b[?2026$p"
+"""DECRQM for synchronized output: whatever the answer, it comes when all before it was read."""
+_ANSWER_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,12 @@ class Preview(Container):
     """
 
     class FramePainted(Message):
-        """The newest frame went out to the terminal; another one may be sent."""
+        """A preview is done with, shown or overtaken; another one may be sent.
+
+        It is posted once for what `show_frame` was given since the last one. Where the terminal
+        answers questions, it comes when the terminal has taken the frame in; while the pane is
+        hidden, it does not come at all.
+        """
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -66,6 +74,9 @@ class Preview(Container):
         self._timer: Timer | None = None
         self._not_before = 0.0
         self._seed: int | None = None
+        self._owed = False
+        self._asked: Timer | None = None
+        self._terminal_answers = False
         self._caption("")
 
     def compose(self) -> ComposeResult:
@@ -85,6 +96,7 @@ class Preview(Container):
     ) -> None:
         """Show RGB8 pixels under `caption`. A `final` picture is painted without waiting."""
         self._waiting = _Waiting(Frame(rgb, width, height), caption)
+        self._owed = self._owed or not final
         wait = 0.0 if final else self._not_before - monotonic()
         if wait <= 0:
             self._paint()
@@ -180,7 +192,36 @@ class Preview(Container):
         self._message.display = False
         self._canvas.display = True
         self._place(waiting.frame)
-        self.call_after_refresh(self.post_message, self.FramePainted())
+
+    def on_pixel_canvas_painted(self, event: PixelCanvas.Painted) -> None:
+        """Ask the terminal, behind the frame, whether it has come so far."""
+        event.stop()
+        driver = self.app._driver
+        if not self._owed or self._asked is not None:
+            return
+        if self._terminal_answers and driver is not None:
+            driver.write(_QUESTION)
+            self._asked = self.set_timer(_ANSWER_SECONDS, self._no_answer)
+        else:
+            self._settle()
+
+    def terminal_answered(self) -> None:
+        """The terminal has answered `DECRQM 2026`, ours or the one that Textual starts with."""
+        self._terminal_answers = True
+        if self._asked is not None:
+            self._settle()
+
+    def _no_answer(self) -> None:
+        self._terminal_answers = False
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._asked is not None:
+            self._asked.stop()
+            self._asked = None
+        if self._owed:
+            self._owed = False
+            self.post_message(self.FramePainted())
 
     def _place(self, frame: Frame) -> None:
         columns, rows = self.content_size
@@ -190,6 +231,7 @@ class Preview(Container):
 
     def _say(self, lines: list[Content], caption: str) -> None:
         self._drop_waiting()
+        self._settle()
         self._canvas.display = False
         self._canvas.show(None, 0, 0)
         self._message.display = bool(lines)
@@ -203,8 +245,10 @@ class Preview(Container):
         self.border_title = Content("").join(parts)
 
     def _drop_waiting(self) -> None:
-        self._waiting = None
         self._stop_timer()
+        if self._waiting is not None:
+            self._waiting = None
+            self._settle()
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
