@@ -187,9 +187,8 @@ def models() -> list[Finding]:
     found = []
     for entry in catalogue.entries():
         name = f"model {entry.name}"
-        at_hand = catalogue.tokenizer_folder(entry.name) is not None
         size = f"{entry.native_width}×{entry.native_height}"
-        if at_hand:
+        if catalogue.is_at_hand(entry.name):
             found.append(Finding(name, OK, f"at hand, {size}"))
         elif entry.name == catalogue.POCKET:
             found.append(Finding(name, BROKEN, "its files are missing", "Install sdtui again."))

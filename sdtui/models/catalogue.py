@@ -15,6 +15,10 @@ from sdtui.text import clean
 POCKET = "pocket"
 STABLE_DIFFUSION_1_5 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 _DEFAULT_SIZE = (512, 512)
+_UNET_WEIGHTS = (
+    "unet/diffusion_pytorch_model.safetensors",
+    "unet/diffusion_pytorch_model.fp16.safetensors",
+)
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
 _MOVED = {"runwayml/stable-diffusion-v1-5": STABLE_DIFFUSION_1_5}
@@ -104,6 +108,11 @@ def tokenizer_folder(model: str) -> Path | None:
         if file := _file_at_hand(model, name):
             return file.parent
     return None
+
+
+def is_at_hand(model: str) -> bool:
+    """Whether the U-Net's weights are in the model's folder or the hub's cache already."""
+    return any(_file_at_hand(model, name) for name in _UNET_WEIGHTS)
 
 
 def example_prompts(model: str) -> list[str]:
