@@ -29,7 +29,6 @@ from sdtui.diffusion.layout import (
     list_files,
     read_json,
 )
-from sdtui.diffusion.preview import PreviewDecoder
 from sdtui.errors import ModelError
 from sdtui.models import catalogue
 
@@ -61,8 +60,7 @@ LoadingProgress = DownloadProgress | ComponentStart | ComponentEnd
 
 @dataclass(frozen=True)
 class LoadedComponents:
-    """What a picture is made with. `scheduler_config` is what every scheduler is built
-    from, `previews` draws the x0 estimates of its steps.
+    """What a picture is made with. `scheduler_config` is what every scheduler is built from.
 
     `parameters` counts all weights and `size` their bytes; `seconds` is what loading took.
     """
@@ -73,7 +71,6 @@ class LoadedComponents:
     text_encoder: CLIPTextModel
     unet: UNet2DConditionModel
     vae: AutoencoderKL
-    previews: PreviewDecoder
     scheduler_config: Mapping[str, Any]
     device: torch.device
     device_name: str
@@ -144,7 +141,6 @@ def load(
         text_encoder=parts["text_encoder"],
         unet=parts["unet"],
         vae=parts["vae"],
-        previews=PreviewDecoder(parts["vae"]),
         scheduler_config=parts["scheduler"],
         device=torch_device,
         device_name=device_name(torch_device),

@@ -76,6 +76,4 @@ def text_to_image(components: LoadedComponents, params: GenerationParams) -> Ite
         latents = step.latents
         yield step
 
-    decoded = decode(components.vae, latents)
-    components.previews.vae_decoded(latents, decoded.seconds)
-    yield decoded
+    yield decode(components.vae, latents)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -15,14 +14,7 @@ import pytest
 
 import sdtui.models.catalogue as catalogue
 from sdtui.diffusion.components import LoadedComponents, load
-
-_spec = importlib.util.spec_from_file_location(
-    "stand_in_hub", Path(__file__).with_name("stand_in_hub.py")
-)
-assert _spec is not None
-assert _spec.loader is not None
-stand_in_hub = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(stand_in_hub)
+from tests.diffusion.stand_in_hub import StandInHub, serve
 
 REPO_ID = "someone/pocket"
 
@@ -89,13 +81,13 @@ def repository(tmp_path: Path) -> dict[str, Path]:
 
 
 @pytest.fixture
-def hub(repository: dict[str, Path]) -> Iterator[Any]:
-    with stand_in_hub.serve(REPO_ID, repository) as hub:
+def hub(repository: dict[str, Path]) -> Iterator[StandInHub]:
+    with serve(REPO_ID, repository) as hub:
         yield hub
 
 
 def test_a_model_is_downloaded_with_its_bytes_told_and_loads(
-    hub: Any, tmp_path: Path, components: LoadedComponents
+    hub: StandInHub, tmp_path: Path, components: LoadedComponents
 ) -> None:
     answer = fetch(tmp_path, hub.endpoint)
 
@@ -111,7 +103,7 @@ def test_a_model_is_downloaded_with_its_bytes_told_and_loads(
     assert not answer["torch"]
 
 
-def test_only_the_files_that_are_used_are_downloaded(hub: Any, tmp_path: Path) -> None:
+def test_only_the_files_that_are_used_are_downloaded(hub: StandInHub, tmp_path: Path) -> None:
     fetch(tmp_path, hub.endpoint)
 
     assert sorted(hub.downloaded) == [
@@ -128,7 +120,9 @@ def test_only_the_files_that_are_used_are_downloaded(hub: Any, tmp_path: Path) -
     ]
 
 
-def test_half_precision_takes_the_fp16_variant_where_there_is_one(hub: Any, tmp_path: Path) -> None:
+def test_half_precision_takes_the_fp16_variant_where_there_is_one(
+    hub: StandInHub, tmp_path: Path
+) -> None:
     fetch(tmp_path, hub.endpoint, half=True)
 
     assert "unet/diffusion_pytorch_model.fp16.safetensors" in hub.downloaded
@@ -137,7 +131,7 @@ def test_half_precision_takes_the_fp16_variant_where_there_is_one(hub: Any, tmp_
 
 
 def test_a_model_in_the_cache_needs_no_hub(repository: dict[str, Path], tmp_path: Path) -> None:
-    with stand_in_hub.serve(REPO_ID, repository) as hub:
+    with serve(REPO_ID, repository) as hub:
         first = fetch(tmp_path, hub.endpoint)
 
     second = fetch(tmp_path, hub.endpoint, offline=True)
@@ -159,7 +153,7 @@ def test_without_a_network_the_message_names_the_model_and_a_way_out(
     assert "pocket" in remedy
 
 
-def test_a_model_that_the_hub_does_not_have_is_told_so(hub: Any, tmp_path: Path) -> None:
+def test_a_model_that_the_hub_does_not_have_is_told_so(hub: StandInHub, tmp_path: Path) -> None:
     name, title, message, _remedy = fetch(tmp_path, hub.endpoint, "someone/else")["error"]
 
     assert (name, title) == ("ModelError", "The hub has no such model for you")
@@ -170,7 +164,7 @@ def test_a_repository_without_model_index_is_no_model(
     repository: dict[str, Path], tmp_path: Path
 ) -> None:
     del repository["model_index.json"]
-    with stand_in_hub.serve(REPO_ID, repository) as hub:
+    with serve(REPO_ID, repository) as hub:
         _name, title, message, _remedy = fetch(tmp_path, hub.endpoint)["error"]
 
     assert title == "Not a diffusers model"
@@ -184,7 +178,7 @@ def test_a_model_of_another_kind_is_refused_before_its_weights_arrive(
     index = json.loads(repository["model_index.json"].read_text())
     other = tmp_path / "model_index.json"
     other.write_text(json.dumps({**index, "vae": ["diffusers", "AutoencoderKLWan"]}))
-    with stand_in_hub.serve(REPO_ID, {**repository, "model_index.json": other}) as hub:
+    with serve(REPO_ID, {**repository, "model_index.json": other}) as hub:
         _name, title, message, _remedy = fetch(tmp_path / "cache", hub.endpoint)["error"]
 
     assert title == "Not a Stable Diffusion 1.x model"

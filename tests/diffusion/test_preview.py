@@ -13,15 +13,20 @@ from sdtui.diffusion.preview import VAE_SHARE, PreviewDecoder, is_sd_1_vae, late
 LATENTS = torch.randn((1, 4, 8, 12), generator=torch.Generator().manual_seed(5))
 
 
-def test_the_linear_map_gives_a_pixel_for_each_latent(components: LoadedComponents) -> None:
-    frame = components.previews.decode(LATENTS)
+@pytest.fixture
+def previews(components: LoadedComponents) -> PreviewDecoder:
+    return PreviewDecoder(components.vae)
+
+
+def test_the_linear_map_gives_a_pixel_for_each_latent(previews: PreviewDecoder) -> None:
+    frame = previews.decode(LATENTS)
 
     assert (frame.width, frame.height, frame.method) == (12, 8, "linear")
     assert len(frame.rgb) == 12 * 8 * 3
 
 
 def test_the_fitted_map_shows_the_colours_that_the_vae_decodes(
-    components: LoadedComponents,
+    components: LoadedComponents, previews: PreviewDecoder
 ) -> None:
     """On plain colours, whose latents a U-Net would arrive at."""
     colours = torch.tensor(
@@ -34,7 +39,7 @@ def test_the_fitted_map_shows_the_colours_that_the_vae_decodes(
     scaled = latents * components.vae.config.scaling_factor
 
     for picture, latent in zip(decoded, scaled, strict=True):
-        frame = components.previews.decode(latent[None])
+        frame = previews.decode(latent[None])
         pixels = np.frombuffer(frame.rgb, np.uint8).reshape(8, 8, 3).mean(axis=(0, 1))
         expected = ((picture.mean(dim=(1, 2)) / 2 + 0.5).clamp(0, 1) * 255).numpy()
         assert np.abs(pixels - expected).max() < 40
@@ -58,10 +63,7 @@ def test_the_published_factors_serve_stable_diffusion_1(components: LoadedCompon
     assert bias.tolist() == [0, 0, 0]
 
 
-def test_the_vae_draws_previews_once_it_is_known_to_fit_its_share(
-    components: LoadedComponents,
-) -> None:
-    previews = PreviewDecoder(components.vae)
+def test_the_vae_draws_previews_once_it_is_known_to_fit_its_share(previews: PreviewDecoder) -> None:
     step_seconds = 1.0
 
     assert previews.decode(LATENTS, step_seconds, 10).method == "linear"
@@ -72,8 +74,7 @@ def test_the_vae_draws_previews_once_it_is_known_to_fit_its_share(
     assert (frame.width, frame.height, frame.method) == (96, 64, "vae")
 
 
-def test_the_vaes_cost_grows_with_the_picture(components: LoadedComponents) -> None:
-    previews = PreviewDecoder(components.vae)
+def test_the_vaes_cost_grows_with_the_picture(previews: PreviewDecoder) -> None:
     previews.vae_decoded(LATENTS, seconds=VAE_SHARE)
     four_times = torch.nn.functional.interpolate(LATENTS, scale_factor=2)
 
@@ -82,8 +83,7 @@ def test_the_vaes_cost_grows_with_the_picture(components: LoadedComponents) -> N
     assert previews.method(four_times, 4.1, 1) == "vae"
 
 
-def test_a_large_frame_of_the_vae_is_averaged_down(components: LoadedComponents) -> None:
-    previews = PreviewDecoder(components.vae)
+def test_a_large_frame_of_the_vae_is_averaged_down(previews: PreviewDecoder) -> None:
     previews.vae_decoded(LATENTS, seconds=0.0)
     latents = torch.zeros((1, 4, 40, 8))
 
@@ -93,8 +93,8 @@ def test_a_large_frame_of_the_vae_is_averaged_down(components: LoadedComponents)
     assert len(frame.rgb) == 32 * 160 * 3
 
 
-def test_an_estimate_that_overflowed_is_still_a_frame(components: LoadedComponents) -> None:
+def test_an_estimate_that_overflowed_is_still_a_frame(previews: PreviewDecoder) -> None:
     latents = LATENTS.clone()
     latents[0, 0] = float("nan")
 
-    assert len(components.previews.decode(latents).rgb) == 12 * 8 * 3
+    assert len(previews.decode(latents).rgb) == 12 * 8 * 3
