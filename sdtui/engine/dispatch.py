@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
@@ -76,7 +77,7 @@ class Dispatcher:
         self._stopping = False
         self._preview_granted = False
         self._wanted_model: LoadModel | None = None
-        self._preloading: LoadModel | None = None
+        self._preloads: deque[LoadModel] = deque()
         self._loading: Backlog | None = None
         self._loaded: ModelLoaded | None = None
         self.status = self._status_now()
@@ -146,7 +147,7 @@ class Dispatcher:
     @property
     def has_work(self) -> bool:
         """Whether anything runs, waits or loads."""
-        return self.has_jobs or bool(self._preloading or self._wanted_model)
+        return self.has_jobs or bool(self._preloads or self._wanted_model)
 
     def replay(self, *, with_last: bool) -> Iterator[Backlog]:
         """The records that bring a late client up to date, in order.
@@ -210,21 +211,26 @@ class Dispatcher:
             if self._queue:
                 self._run_next()
             elif self._wanted_model is not None:
-                self._preloading, self._wanted_model = self._wanted_model, None
-                self._worker.send(self._preloading)
+                self._preloads.append(self._wanted_model)
+                self._worker.send(self._wanted_model)
+                self._wanted_model = None
         self._tell_status()
 
     def _run_next(self) -> None:
-        if self._preloading is not None and self._queue.next.draws_with(self._preloading):
+        if self._preloads and self._queue.next.draws_with(self._preloads[-1]):
             # Its model is on the way; until then the job waits where it can be cancelled at once.
             return
         job = self._job = self._queue.take()
         job.attempts += 1
         self._worker.send(
-            RunJob(job_id=job.id, params=job.params, device=job.device, dtype=job.dtype),
+            RunJob(
+                job_id=job.id,
+                params=job.params,
+                device=job.device,
+                dtype=job.dtype,
+                guidance_scale=job.guidance_scale,
+            )
         )
-        if job.guidance_scale is not None:
-            self._worker.send(Adjust(job_id=job.id, guidance_scale=job.guidance_scale))
 
     def _take(self, event: WorkerEvent) -> None:
         """Carry on with what the worker says."""
@@ -236,12 +242,17 @@ class Dispatcher:
             self._take_job_event(event, self._job)
 
     def _take_loading(self, event: LoadingEvent) -> None:
-        self._emit(event, self._job if self._preloading is None else None)
-        if isinstance(event, ModelLoaded | ModelFailed):
+        is_preload = bool(self._preloads)
+        is_end = isinstance(event, ModelLoaded | ModelFailed)
+        if is_preload and is_end:
+            # The worker answers each `LoadModel`, in order, and gives one up for what came later.
+            self._preloads.popleft()
+        gave_way = isinstance(event, ModelFailed) and (self._preloads or self._job)
+        if not gave_way:
+            self._emit(event, None if is_preload else self._job)
+        if is_end:
             self._loading = None
             self._loaded = event if isinstance(event, ModelLoaded) else None
-            if self._preloading is not None and self._preloading.model == event.model:
-                self._preloading = None
             self._proceed()
         else:
             self._loading = self._loading or Backlog()
@@ -276,8 +287,9 @@ class Dispatcher:
         message, remedy = describe_exit(returncode)
         log.error("%s", message)
         self._loaded, self._loading, self._preview_granted = None, None, False
-        if self._preloading is not None:
-            model, self._preloading = self._preloading.model, None
+        if self._preloads:
+            model = self._preloads[-1].model
+            self._preloads.clear()
             self._emit(
                 ModelFailed(model=model, title="Loading stopped", message=message, remedy=remedy)
             )
@@ -298,7 +310,7 @@ class Dispatcher:
 
     def _give_up(self) -> None:
         """There will be no worker: say so for all that needs one."""
-        self._wanted_model = self._preloading = self._loaded = self._loading = None
+        self._wanted_model = self._loaded = self._loading = None
         jobs = [*([self._job] if self._job and not self._saving else []), *self._queue]
         self._queue = JobQueue()
         for job in jobs:

@@ -79,6 +79,8 @@ class Inbox:
                         # Loading a model ahead of its use gives way to what is asked for now.
                         control.cancelled = not _wants(request, newest)
                     newest, control = request, JobControl(self._credit)
+                    if isinstance(request, RunJob):
+                        control.guidance_scale = request.guidance_scale
                     self._work.put((request, control))
                 case Cancel() if isinstance(newest, RunJob) and newest.job_id == request.job_id:
                     control.cancelled = True

@@ -38,12 +38,16 @@ class Submit(Request, frozen=True, kw_only=True):
 
 
 class RunJob(Request, frozen=True, kw_only=True):
-    """From the engine to its worker: run this job now. `started_at` is UNIX time in seconds."""
+    """From the engine to its worker: run this job now.
+
+    `guidance_scale` is what the user changed it to while the job waited, None if nobody did.
+    """
 
     job_id: str
     params: GenerationParams
     device: str = "auto"
     dtype: str = "auto"
+    guidance_scale: float | None = None
 
 
 class Cancel(Request, frozen=True, kw_only=True):

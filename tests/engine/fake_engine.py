@@ -1,4 +1,7 @@
-"""The real supervisor, on the real socket, with a FakeWorker: `python fake_engine.py [idle] [args]`."""
+"""The real supervisor, on the real socket, with a FakeWorker.
+
+`python fake_engine.py [idle seconds] [arguments of the FakeWorker]`
+"""
 
 from __future__ import annotations
 

@@ -82,6 +82,8 @@ class FakeWorker:
         params, job_id = job.params, job.job_id
         orders = dict(word.partition("=")[::2] for word in params.prompt.split())
         guidance = params.guidance_scale
+        if job.guidance_scale is not None:
+            self.guidance.setdefault(job_id, job.guidance_scale)
         count = params.num_inference_steps
         self.say(JobStarted(job_id=job_id, params=params))
         self.load(params.model)
