@@ -18,7 +18,6 @@ from sdtui.protocol.events import (
     JobSaved,
     StepCompleted,
 )
-from sdtui.tui.widgets.step_charts import StepCharts, braille
 from sdtui.tui.widgets.step_progress import StepProgress
 
 Stage = type[App[None]]
@@ -129,22 +128,3 @@ async def test_every_width_is_filled_and_never_exceeded(stage: Stage, width: int
         progress.show(step(11))
 
         assert len(line(progress)) == width
-
-
-async def test_charts_follow_the_steps(stage: Stage) -> None:
-    charts = StepCharts()
-    async with stage(charts).run_test(size=(26, 5)):
-        charts.show(begun(26))
-        for index in range(13):
-            charts.show(step(index, 26))
-        sigma, norm = charts.render().plain.split("\n")
-
-        assert len(sigma) == len(norm) == 26
-        assert sigma.endswith("1.123")
-        assert norm.endswith("15.000")
-
-
-def test_a_chart_has_its_highest_dots_where_the_values_are() -> None:
-    assert braille([4.0, 4.0, 1.0, 1.0], 4, 2) == "⣿⣀"
-    assert braille([1.0, 2.0, 3.0, 4.0], 8, 4) == "⣠⣾"
-    assert braille([], 8, 4) == ""
