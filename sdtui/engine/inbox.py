@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -54,11 +54,12 @@ class JobControl:
 class Inbox:
     """The requests of one pipe: work in order, and what changes the work at once.
 
-    The process ends with the pipe, as nobody could ask for its results any more.
+    `on_end` is called when the pipe ends, from the thread that reads it.
     """
 
-    def __init__(self, pipe: BinaryIO) -> None:
+    def __init__(self, pipe: BinaryIO, on_end: Callable[[], None]) -> None:
         self._pipe = pipe
+        self._on_end = on_end
         self._credit = PreviewCredit()
         self._work: queue.SimpleQueue[tuple[LoadModel | RunJob, JobControl]] = queue.SimpleQueue()
         threading.Thread(target=self._read, name="inbox", daemon=True).start()
@@ -90,7 +91,7 @@ class Inbox:
                     self._credit.grant()
                 case Shutdown():
                     break
-        os._exit(0)
+        self._on_end()
 
 
 def _wants(request: LoadModel | RunJob, loading: LoadModel) -> bool:

@@ -25,8 +25,8 @@ def main() -> None:
         level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
     )
     die_with_parent()
-    # From here on the end of the pipe ends the process, also while torch is being imported.
-    inbox = Inbox(requests)
+    # With the pipe ends whoever could ask for results: so does the process, even while it imports.
+    inbox = Inbox(requests, on_end=lambda: os._exit(0))
     share_cores()
 
     import torch

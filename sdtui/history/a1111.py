@@ -12,8 +12,8 @@ _NAMED_SCHEDULES = {"DPM++ 2M Karras": ("DPM++ 2M", "Karras")}
 def parameters_text(record: PictureRecord, width: int, height: int, model_hash: str) -> str:
     """Prompt, negative prompt and a line of "Key: value" pairs, joined with ", ".
 
-    A line of the prompts that would read as another part of the text keeps its words; such
-    readers are naive, and the exact prompts stand in the JSON beside this text.
+    The prompts stand there as they are, also where a line of theirs looks like another part of
+    the text; the JSON beside it is exact.
     """
     params = record.params
     sampler, schedule = _NAMED_SCHEDULES.get(params.scheduler, (params.scheduler, "Automatic"))
@@ -27,7 +27,8 @@ def parameters_text(record: PictureRecord, width: int, height: int, model_hash: 
     }
     if model_hash:
         pairs["Model hash"] = model_hash
-    pairs["Model"] = params.model
+    # Other tools know models by their bare names, and where they lie is nobody's business.
+    pairs["Model"] = params.model.rstrip("/").rpartition("/")[2]
     pairs["RNG"] = "CPU"
     if record.guidance_adjustments:
         pairs["CFG scale adjusted"] = ", ".join(
