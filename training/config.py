@@ -43,13 +43,15 @@ class DiffusionRecipe:
     text_layers: int = 3
     text_heads: int = 4
     #: Captions a step, and how many noise levels the UNet sees of each.
-    captions: int = 24
+    captions: int = 16
     noise_levels: int = 2
     learning_rate: float = 1e-3
     token_learning_rate: float = 5e-4
     weight_decay: float = 0.01
     dropped_captions: float = 0.1
-    ema_decay: float = 0.999
+    ema_decay: float = 0.995
+    #: Below 1, timesteps lean towards noise, where the caption alone says what to draw.
+    timestep_exponent: float = 0.65
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +94,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="cpu",
             vae=VAERecipe(minutes=40),
-            diffusion=DiffusionRecipe(minutes=80),
+            diffusion=DiffusionRecipe(minutes=70),
             threads=1,
         ),
         Recipe(

@@ -104,20 +104,30 @@ class Batches:
         return self.model.vocabulary.encode(captions), self.latents[list(rows), list(columns)]
 
 
-def draw_timesteps(captions: int, levels: int) -> torch.Tensor:
-    """Timesteps (captions × levels,), spread evenly within each caption."""
-    strata = (torch.arange(levels) + torch.rand(captions, levels)) / levels
+def draw_timesteps(captions: int, levels: int, exponent: float) -> torch.Tensor:
+    """Timesteps (captions × levels,), spread evenly within each caption, then leaning."""
+    strata = ((torch.arange(levels) + torch.rand(captions, levels)) / levels) ** exponent
     return (strata * NUM_TRAIN_TIMESTEPS).long().clamp_max(NUM_TRAIN_TIMESTEPS - 1).flatten()
 
 
 def velocity_loss(
-    model: Model, input_ids: torch.Tensor, latents: torch.Tensor, levels: int, signal: torch.Tensor
+    model: Model,
+    input_ids: torch.Tensor,
+    latents: torch.Tensor,
+    recipe: DiffusionRecipe,
+    signal: torch.Tensor,
 ) -> torch.Tensor:
-    """Mean squared error of the velocity, each caption seen at `levels` noise levels."""
+    """Mean squared error of the velocity, each caption seen at several noise levels.
+
+    Takes renumbered `input_ids` (captions, 77), scaled `latents` (captions, 4, height, width) and
+    `signal`, the alpha_bar of each timestep (1000,).
+    """
+    levels = recipe.noise_levels
     prompt_embeds = model.text_encoder(input_ids).last_hidden_state
     prompt_embeds = prompt_embeds.repeat_interleave(levels, dim=0)
     latents = latents.repeat_interleave(levels, dim=0)
-    timesteps = draw_timesteps(len(input_ids), levels).to(latents.device)
+    timesteps = draw_timesteps(len(input_ids), levels, recipe.timestep_exponent)
+    timesteps = timesteps.to(latents.device)
     noisy, velocity = add_noise(latents, torch.randn_like(latents), signal[timesteps])
     noisy = noisy.to(memory_format=torch.channels_last)
     predicted = model.unet(noisy, timesteps, prompt_embeds).sample
@@ -186,7 +196,7 @@ def train_diffusion(
             group["lr"] = group["base"] * learning_rate_factor(fraction)
         input_ids, targets = (part.to(recipe.device) for part in batches.draw())
         with autocast(recipe):
-            loss = loss_of(model, input_ids, targets, settings.noise_levels, signal)
+            loss = loss_of(model, input_ids, targets, settings, signal)
         loss.backward()
         fraction = average_gradients(networks.parameters(), budget.fraction)
         torch.nn.utils.clip_grad_norm_(networks.parameters(), 1.0)

@@ -1,4 +1,6 @@
-"""Several processes on one run, each with its share of the batch: `torchrun --nproc-per-node N -m …`.
+"""Several processes on one run, each with its share of the batch.
+
+`torchrun --nproc-per-node 2 -m training.train cpu` starts two.
 
 On a CPU a process a core, one thread each, beats one process with many threads: they meet once a
 step and not inside every operation, which matters most when something else wants the cores.
