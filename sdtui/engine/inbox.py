@@ -69,6 +69,12 @@ class Inbox:
         return self._work.get()
 
     def _read(self) -> None:
+        try:
+            self._sort_requests()
+        finally:
+            self._on_end()
+
+    def _sort_requests(self) -> None:
         decoder: Decoder[WorkerRequest] = Decoder(WorkerRequest)
         # The supervisor sends the next job when the last one has ended, so one control is enough.
         newest: LoadModel | RunJob | None = None
@@ -90,8 +96,7 @@ class Inbox:
                 case GrantPreview():
                     self._credit.grant()
                 case Shutdown():
-                    break
-        self._on_end()
+                    return
 
 
 def _wants(request: LoadModel | RunJob, loading: LoadModel) -> bool:

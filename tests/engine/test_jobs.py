@@ -188,6 +188,19 @@ async def test_a_failed_job_says_why_and_the_queue_goes_on() -> None:
     await client.close()
 
 
+async def test_a_picture_that_cannot_be_saved_fails_its_job_and_the_queue_goes_on() -> None:
+    paths.images_dir().touch()
+    client = await EngineClient.connect(start=False)
+    await client.submit(params())
+    (failed,) = of_kind(await until(client, JobFailed), JobFailed)
+    assert failed.title == "The picture could not be saved"
+    assert str(paths.images_dir()) in failed.message
+    paths.images_dir().unlink()
+    await client.submit(params())
+    await until(client, JobSaved)
+    await client.close()
+
+
 async def test_every_client_sees_every_job() -> None:
     first = await EngineClient.connect(start=False)
     second = await EngineClient.connect(start=False)

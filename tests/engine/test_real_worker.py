@@ -132,7 +132,7 @@ async def test_a_job_stops_between_two_steps() -> None:
 
 async def test_guidance_changes_between_two_steps() -> None:
     client = await EngineClient.connect(start=False)
-    job_id = await client.submit(params(steps=60, guidance_scale=7.5))
+    job_id = await client.submit(params(steps=40, guidance_scale=7.5))
     await until(client, StepCompleted)
     await client.adjust(job_id, 1.0)
     events = await until(client, JobSaved)
@@ -176,7 +176,7 @@ async def test_a_model_that_is_not_there_fails_its_job_only() -> None:
 
 async def test_a_killed_worker_costs_one_retry() -> None:
     client = await EngineClient.connect(start=False)
-    await client.submit(params(steps=100))
+    await client.submit(params(steps=24))
     await until(client, StepCompleted)
     (worker,) = children(client.status.pid)
     os.kill(worker, signal.SIGKILL)
@@ -184,7 +184,7 @@ async def test_a_killed_worker_costs_one_retry() -> None:
     assert len(of_kind(events, JobStarted)) == 1
     assert "ModelLoaded" in names(events)
     steps = [step.step_index for step in of_kind(events, StepCompleted)]
-    assert steps[-100:] == list(range(100))
+    assert steps[-24:] == list(range(24))
     await client.close()
 
 
