@@ -6,12 +6,11 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
-from sdtui.diffusion.components import LoadedComponents
+from sdtui.diffusion.components import LoadedComponents, load
 from sdtui.diffusion.decode import DecodedImage
-from sdtui.diffusion.denoise import DenoisingStep
 from sdtui.diffusion.pipeline import text_to_image
-from sdtui.diffusion.schedulers import make_scheduler
 from sdtui.params import SCHEDULERS, GenerationParams
+from tests.diffusion.oracle import final_latents, make_pipeline, pipeline_output
 
 STEPS = (1, 5, 25)
 SIZES = ((64, 64), (96, 64))
@@ -19,47 +18,7 @@ SIZES = ((64, 64), (96, 64))
 
 @pytest.fixture(scope="module")
 def pipeline(components: LoadedComponents) -> StableDiffusionPipeline:
-    """The oracle, on the very same weights."""
-    pipeline = StableDiffusionPipeline(
-        vae=components.vae,
-        text_encoder=components.text_encoder,
-        tokenizer=components.tokenizer,
-        unet=components.unet,
-        scheduler=make_scheduler("UniPC", components.scheduler_config),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
-
-
-def pipeline_output(
-    pipeline: StableDiffusionPipeline,
-    components: LoadedComponents,
-    params: GenerationParams,
-    output_type: str,
-):
-    pipeline.scheduler = make_scheduler(params.scheduler, components.scheduler_config)
-    return pipeline(
-        params.prompt,
-        negative_prompt=params.negative_prompt or None,
-        num_inference_steps=params.num_inference_steps,
-        guidance_scale=params.guidance_scale,
-        width=params.width,
-        height=params.height,
-        generator=torch.Generator("cpu").manual_seed(params.seed),
-        output_type=output_type,
-    ).images
-
-
-def final_latents(components: LoadedComponents, params: GenerationParams) -> torch.Tensor:
-    stages = text_to_image(components, params)
-    for stage in stages:
-        if isinstance(stage, DenoisingStep) and stage.step_index == stage.count - 1:
-            stages.close()
-            return stage.latents
-    raise AssertionError("the loop did not reach its last step")
+    return make_pipeline(components)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -91,6 +50,20 @@ def test_the_latents_equal_the_pipelines_bit_for_bit(
 
         assert torch.isfinite(expected).all()
         assert torch.equal(latents, expected), f"{num_inference_steps} steps"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_the_latents_equal_the_pipelines_in_half_precision_too(
+    dtype: str,
+) -> None:
+    components = load("pocket", device="cpu", dtype=dtype)
+    params = GenerationParams(prompt="a red apple", num_inference_steps=3, width=64, height=64)
+    expected = pipeline_output(make_pipeline(components), components, params, "latent")
+
+    latents = final_latents(components, params)
+
+    assert str(latents.dtype) == f"torch.{dtype}"
+    assert torch.equal(latents, expected)
 
 
 def test_the_picture_equals_the_pipelines_pixel_for_pixel(
