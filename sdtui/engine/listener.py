@@ -10,6 +10,7 @@ import struct
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from sdtui import paths
@@ -23,8 +24,25 @@ class AnotherEngineServesError(EngineError):
     """An engine answers on the socket already."""
 
 
+@dataclass(frozen=True)
+class Listener:
+    """A listening socket and the file by which clients find it."""
+
+    socket: socket.socket
+    path: Path
+    inode: int
+
+    @property
+    def can_be_found(self) -> bool:
+        """Whether the file is still there and still leads here."""
+        try:
+            return self.path.stat().st_ino == self.inode
+        except FileNotFoundError:
+            return False
+
+
 @contextlib.contextmanager
-def listening() -> Iterator[socket.socket]:
+def listening() -> Iterator[Listener]:
     """The engine's listening socket, mode 0600 in a 0700 folder, removed at the end.
 
     A lock in the same folder is held for as long as the engine lives. Only under it is a socket
@@ -36,19 +54,21 @@ def listening() -> Iterator[socket.socket]:
     try:
         _claim(lock, path)
         path.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        with listener:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as bound:
             former = os.umask(0o177)
             try:
-                listener.bind(os.fspath(path))
+                bound.bind(os.fspath(path))
             finally:
                 os.umask(former)
-            listener.listen(64)
-            listener.setblocking(False)
+            bound.listen(64)
+            bound.setblocking(False)
+            listener = Listener(bound, path, path.stat().st_ino)
             try:
                 yield listener
             finally:
-                path.unlink(missing_ok=True)
+                # Whoever removed the folder, and the lock with it, may have another engine by now.
+                if listener.can_be_found:
+                    path.unlink()
     finally:
         os.close(lock)
 

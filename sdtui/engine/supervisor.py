@@ -6,13 +6,12 @@ import asyncio
 import logging
 import os
 import signal
-import socket
 import sys
 from collections.abc import Sequence
 
 import sdtui
 from sdtui.engine.dispatch import Dispatcher
-from sdtui.engine.listener import AnotherEngineServesError, listening, peer_uid
+from sdtui.engine.listener import AnotherEngineServesError, Listener, listening, peer_uid
 from sdtui.engine.subscriber import Subscriber
 from sdtui.engine.worker_process import WORKER_COMMAND
 from sdtui.errors import EngineError, ParameterError, SdtuiError
@@ -35,6 +34,9 @@ log = logging.getLogger(__name__)
 IDLE_SECONDS = 15 * 60.0
 """An engine with no client and no work ends after this long, so that the device is free again."""
 
+_LOOK_AROUND_SECONDS = 10.0
+"""How often an engine makes sure that clients can find it."""
+
 _FAREWELL_SECONDS = 2.0
 """How long the last events may take to reach the clients when the engine ends."""
 
@@ -47,28 +49,34 @@ class Supervisor:
         *,
         worker_command: Sequence[str] = WORKER_COMMAND,
         idle_seconds: float = IDLE_SECONDS,
+        look_around_seconds: float = _LOOK_AROUND_SECONDS,
     ) -> None:
         self._dispatcher = Dispatcher(self._publish, worker_command)
         self._idle_seconds = idle_seconds
+        self._look_around_seconds = look_around_seconds
         self._subscribers: set[Subscriber] = set()
         self._connections: set[asyncio.Task[None]] = set()
         self._unseen_end = False
         self._stop = asyncio.Event()
         self._activity = asyncio.Event()
 
-    async def serve(self, listener: socket.socket) -> None:
-        """Serve until asked to stop, signalled, or idle for long enough."""
+    async def serve(self, listener: Listener) -> None:
+        """Serve until asked to stop, signalled, lost to clients, or idle for long enough."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        server = await asyncio.start_unix_server(self._connected, sock=listener)
+        server = await asyncio.start_unix_server(self._connected, sock=listener.socket)
         self._dispatcher.start_worker()
-        idle = asyncio.create_task(self._watch_idleness())
+        watches = [
+            asyncio.create_task(self._watch_idleness()),
+            asyncio.create_task(self._watch_socket(listener)),
+        ]
         log.info("engine %s serves", sdtui.__version__)
         try:
             await self._stop.wait()
         finally:
-            idle.cancel()
+            for watch in watches:
+                watch.cancel()
             server.close()
             await self._dispatcher.stop()
             await self._dismiss_clients()
@@ -77,7 +85,7 @@ class Supervisor:
     async def _watch_idleness(self) -> None:
         while True:
             self._activity.clear()
-            if self._subscribers or self._dispatcher.has_work:
+            if self._is_needed:
                 await self._activity.wait()
                 continue
             try:
@@ -86,6 +94,17 @@ class Supervisor:
                 log.info("nobody and nothing needs the engine")
                 self._stop.set()
                 return
+
+    async def _watch_socket(self, listener: Listener) -> None:
+        # The removal of a file is no event that one could wait for.
+        while listener.can_be_found or self._is_needed:  # noqa: ASYNC110
+            await asyncio.sleep(self._look_around_seconds)
+        log.warning("the socket was removed, so nobody can come any more")
+        self._stop.set()
+
+    @property
+    def _is_needed(self) -> bool:
+        return bool(self._subscribers) or self._dispatcher.has_work
 
     # Clients ------------------------------------------------------------------------------------
 

@@ -18,4 +18,7 @@ if __name__ == "__main__":
     worker = (sys.executable, str(Path(__file__).with_name("fake_worker.py")), *sys.argv[2:])
     logging.basicConfig(level=logging.INFO)
     with listening() as listener:
-        asyncio.run(Supervisor(worker_command=worker, idle_seconds=idle_seconds).serve(listener))
+        supervisor = Supervisor(
+            worker_command=worker, idle_seconds=idle_seconds, look_around_seconds=0.2
+        )
+        asyncio.run(supervisor.serve(listener))

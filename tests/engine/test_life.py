@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -50,6 +51,21 @@ async def test_an_engine_with_work_and_no_client_does_not_end(
     await client.close()
     assert await asyncio.to_thread(engine.wait, 10) == 0
     assert list(paths.images_dir().rglob("*.png"))
+
+
+async def test_an_engine_that_nobody_can_find_ends_when_its_last_client_leaves(
+    fake_engine: subprocess.Popen[bytes],
+) -> None:
+    client = await EngineClient.connect(start=False)
+    shutil.rmtree(paths.runtime_dir())
+    await client.submit(PARAMS)
+    await until(client, JobSaved)
+    assert fake_engine.poll() is None
+    with socket.socket(socket.AF_UNIX) as successor:
+        successor.bind(os.fspath(paths.socket_path()))
+        await client.close()
+        assert await asyncio.to_thread(fake_engine.wait, 10) == 0
+        assert paths.socket_path().exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
