@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
@@ -14,13 +13,13 @@ import sdtui
 from sdtui.engine.backlog import Backlog
 from sdtui.engine.exit_causes import describe_exit
 from sdtui.engine.job import Job, JobQueue, new_job_id
+from sdtui.engine.model_loading import ModelLoading
 from sdtui.engine.restarting_worker import RestartingWorker
 from sdtui.engine.saving import save
 from sdtui.engine.worker_process import WORKER_COMMAND
 from sdtui.errors import EngineError
 from sdtui.protocol.codec import encode
 from sdtui.protocol.events import (
-    ComponentLoading,
     EngineStatus,
     Event,
     ImageDecoded,
@@ -76,10 +75,7 @@ class Dispatcher:
         )
         self._stopping = False
         self._preview_granted = False
-        self._wanted_model: LoadModel | None = None
-        self._preloads: deque[LoadModel] = deque()
-        self._loading: Backlog | None = None
-        self._loaded: ModelLoaded | None = None
+        self._models = ModelLoading()
         self.status = self._status_now()
 
     # What clients ask ---------------------------------------------------------------------------
@@ -94,7 +90,7 @@ class Dispatcher:
         position = len(self._queue) + (self._job is not None)
         self._queue.put(job)
         self._emit(job.queued(position), job)
-        self._wanted_model = None
+        self._models.wanted = None
         self._proceed()
 
     def cancel(self, request: Cancel) -> None:
@@ -118,7 +114,7 @@ class Dispatcher:
     def load_model(self, request: LoadModel) -> None:
         """Bring a model into memory ahead of its use. Jobs at hand bring their own."""
         if not self.has_jobs:
-            self._wanted_model = request
+            self._models.wanted = request
             self._proceed()
 
     def grant_preview(self) -> None:
@@ -147,7 +143,7 @@ class Dispatcher:
     @property
     def has_work(self) -> bool:
         """Whether anything runs, waits or loads."""
-        return self.has_jobs or bool(self._preloads or self._wanted_model)
+        return self.has_jobs or bool(self._models.is_ahead or self._models.wanted)
 
     def replay(self, *, with_last: bool) -> Iterator[Backlog]:
         """The records that bring a late client up to date, in order.
@@ -156,15 +152,17 @@ class Dispatcher:
         """
         if self._job is not None:
             yield self._job.record
-        elif self._loading is not None:
-            yield self._loading
+        elif self._models.record is not None:
+            yield self._models.record
         elif self._last is not None and with_last:
             yield self._last.record
         for job in self._queue:
             yield job.record
 
     def _emit(self, event: Event, job: Job | None = None) -> None:
-        frame = encode(event)
+        self._publish_for(job, event, encode(event))
+
+    def _publish_for(self, job: Job | None, event: Event, frame: bytes) -> None:
         if job is not None:
             job.note(event, frame)
         self._publish(event, frame)
@@ -180,11 +178,11 @@ class Dispatcher:
             state = "stopping"
         elif self._worker.state in ("starting", "restarting"):
             state = self._worker.state
-        elif self._loading is not None:
+        elif self._models.record is not None:
             state = "loading"
         else:
             state = "running" if self._job else "idle"
-        loaded = self._loaded
+        loaded = self._models.loaded
         return EngineStatus(
             state=state,
             version=sdtui.__version__,
@@ -210,14 +208,12 @@ class Dispatcher:
         if self._worker.state == "ready" and self._job is None and not self._stopping:
             if self._queue:
                 self._run_next()
-            elif self._wanted_model is not None:
-                self._preloads.append(self._wanted_model)
-                self._worker.send(self._wanted_model)
-                self._wanted_model = None
+            elif request := self._models.ask():
+                self._worker.send(request)
         self._tell_status()
 
     def _run_next(self) -> None:
-        if self._preloads and self._queue.next.draws_with(self._preloads[-1]):
+        if self._models.serves(self._queue.next):
             # Its model is on the way; until then the job waits where it can be cancelled at once.
             return
         job = self._job = self._queue.take()
@@ -242,24 +238,13 @@ class Dispatcher:
             self._take_job_event(event, self._job)
 
     def _take_loading(self, event: LoadingEvent) -> None:
-        is_preload = bool(self._preloads)
-        is_end = isinstance(event, ModelLoaded | ModelFailed)
-        if is_preload and is_end:
-            # The worker answers each `LoadModel`, in order, and gives one up for what came later.
-            self._preloads.popleft()
-        gave_way = isinstance(event, ModelFailed) and (self._preloads or self._job)
-        if not gave_way:
-            self._emit(event, None if is_preload else self._job)
-        if is_end:
-            self._loading = None
-            self._loaded = event if isinstance(event, ModelLoaded) else None
+        frame = encode(event)
+        job = None if self._models.is_ahead else self._job
+        if self._models.take(event, frame, for_job=self._job is not None):
+            self._publish_for(job, event, frame)
+        if isinstance(event, ModelLoaded | ModelFailed):
             self._proceed()
         else:
-            self._loading = self._loading or Backlog()
-            self._loading.append(event, encode(event))
-            if isinstance(event, ComponentLoading):
-                # A download leaves the last model in its place; the first component takes it.
-                self._loaded = None
             self._tell_status()
 
     def _take_job_event(self, event: JobEvent, job: Job) -> None:
@@ -278,7 +263,7 @@ class Dispatcher:
     def _finish(self, job: Job, event: JobSaved | JobCancelled | JobFailed) -> None:
         self._emit(event, job)
         self._last, self._job = job, None
-        self._saving = self._loading = None
+        self._saving = self._models.record = None
         self._proceed()
 
     # The worker's life --------------------------------------------------------------------------
@@ -286,10 +271,8 @@ class Dispatcher:
     def _worker_ended(self, returncode: int) -> None:
         message, remedy = describe_exit(returncode)
         log.error("%s", message)
-        self._loaded, self._loading, self._preview_granted = None, None, False
-        if self._preloads:
-            model = self._preloads[-1].model
-            self._preloads.clear()
+        self._preview_granted = False
+        if model := self._models.worker_ended():
             self._emit(
                 ModelFailed(model=model, title="Loading stopped", message=message, remedy=remedy)
             )
@@ -310,7 +293,7 @@ class Dispatcher:
 
     def _give_up(self) -> None:
         """There will be no worker: say so for all that needs one."""
-        self._wanted_model = self._loaded = self._loading = None
+        self._models = ModelLoading()
         jobs = [*([self._job] if self._job and not self._saving else []), *self._queue]
         self._queue = JobQueue()
         for job in jobs:
