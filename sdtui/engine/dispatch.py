@@ -129,9 +129,14 @@ class Dispatcher:
         self._tell_status()
         if self._saving is not None:
             await self._saving
-        for job in [*([self._job] if self._job else []), *self._queue]:
-            self._emit(JobFailed(job_id=job.id, title="The engine was stopped"), job)
+        for job in self._unfinished():
+            self._emit(job.failure("The engine was stopped"), job)
         await self._worker.stop()
+
+    def _unfinished(self) -> list[Job]:
+        """The running job, unless it is being saved, and those that wait."""
+        running = [self._job] if self._job is not None and self._saving is None else []
+        return [*running, *self._queue]
 
     # What clients are shown ---------------------------------------------------------------------
 
@@ -282,9 +287,7 @@ class Dispatcher:
                 self._finish(job, job.cancellation())
             elif job.attempts >= MAX_ATTEMPTS:
                 title = f"The worker died {job.attempts} times on this job"
-                self._finish(
-                    job, JobFailed(job_id=job.id, title=title, message=message, remedy=remedy)
-                )
+                self._finish(job, job.failure(title, message, remedy))
             else:
                 job.start_over()
                 self._queue.put_back(job)
@@ -294,18 +297,15 @@ class Dispatcher:
     def _give_up(self) -> None:
         """There will be no worker: say so for all that needs one."""
         self._models = ModelLoading()
-        jobs = [*([self._job] if self._job and not self._saving else []), *self._queue]
+        jobs = self._unfinished()
         self._queue = JobQueue()
         for job in jobs:
-            self._emit(
-                JobFailed(
-                    job_id=job.id,
-                    title="The worker cannot be started",
-                    message="It ended before it was ready.",
-                    remedy="`sdtui engine logs` shows why; `sdtui doctor` checks the installation.",
-                ),
-                job,
+            failure = job.failure(
+                "The worker cannot be started",
+                "It ended before it was ready.",
+                "`sdtui engine logs` shows why; `sdtui doctor` checks the installation.",
             )
+            self._emit(failure, job)
         if not self._saving:
             self._job = None
         self._tell_status()

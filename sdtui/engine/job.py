@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sdtui.engine.backlog import Backlog
+from sdtui.errors import EngineError
 from sdtui.params import GenerationParams
 from sdtui.protocol.codec import encode
 from sdtui.protocol.events import (
@@ -15,6 +16,7 @@ from sdtui.protocol.events import (
     GuidanceAdjusted,
     ImageDecoded,
     JobCancelled,
+    JobFailed,
     JobQueued,
     JobStarted,
     StepCompleted,
@@ -73,6 +75,16 @@ class Job:
     def cancellation(self) -> JobCancelled:
         """The event that ends the job when the user stops it, as far as it got."""
         return JobCancelled(job_id=self.id, completed=self.completed, count=self.count)
+
+    def failure(self, title: str, message: str = "", remedy: str = "") -> JobFailed:
+        """The event that ends the job when the engine cannot carry it out."""
+        return JobFailed(
+            job_id=self.id,
+            title=title,
+            message=message,
+            remedy=remedy,
+            exit_code=EngineError.exit_code,
+        )
 
     def draws_with(self, request: LoadModel) -> bool:
         """Whether `request` loads just what this job needs."""
