@@ -43,8 +43,8 @@ check: $(DEV_INSTALLED)
 	@$(BIN)/lint-imports
 
 bench: $(DEV_INSTALLED)
-	@set -e; for file in $(if $(BENCH),benchmarks/$(BENCH).py,benchmarks/[a-z]*.py); do \
-		echo "== $$file"; $(BIN)/python $$file $(ARGS); done
+	@failed=0; for file in $(if $(BENCH),benchmarks/$(BENCH).py,benchmarks/[a-z]*.py); do \
+		echo "== $$file"; $(BIN)/python $$file $(ARGS) || failed=1; done; exit $$failed
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
