@@ -1,0 +1,166 @@
+"""The loop in its own process, with a real interface attached, against StableDiffusionPipeline.
+
+    python benchmarks/watched_vs_pipeline.py [--rounds N] [--json]
+
+An engine runs the jobs, `sdtui` on a pseudo-terminal of 120 by 40 cells watches them, and every
+step's preview is made, sent and painted. The pipeline runs alone in this process while the engine
+is idle. Both take turns, on a network of random weights whose guided step takes at least 50 ms on
+two CPU cores. A step's time is the median over all steps of all rounds; the engine's is the time
+from one completed step to the next, previews and their sending included. Ratios are speeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import json
+import os
+import pty
+import shutil
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from benchmarks.loop_vs_pipeline import PIPELINE, Race, Times, random_cpu_network
+from sdtui.diffusion.components import LoadedComponents, load
+from sdtui.engine.client import EngineClient
+from sdtui.params import GenerationParams
+from sdtui.protocol.events import FINAL_EVENTS, JobSaved, PreviewReady, StepCompleted
+
+LIMIT = 1 / 1.03
+_QUERY, _ANSWER = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
+
+
+def save_model(folder: Path) -> LoadedComponents:
+    """Write the network in diffusers layout, and load it again as the engine will."""
+    components = random_cpu_network()
+    shutil.copytree(components.folder, folder, ignore=shutil.ignore_patterns("unet"))
+    components.unet.save_pretrained(folder / "unet")
+    return load(str(folder), device="cpu", dtype="float32")
+
+
+class WatchingInterface:
+    """`sdtui` on a pseudo-terminal that takes everything and answers what a terminal answers."""
+
+    def __enter__(self) -> WatchingInterface:
+        self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "sdtui"],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
+        )
+        os.close(theirs)
+        self.received = 0
+        threading.Thread(target=self._drain, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def _drain(self) -> None:
+        while True:
+            try:
+                data = os.read(self._ours, 1 << 16)
+            except OSError:
+                return
+            self.received += len(data)
+            for _ in range(data.count(_QUERY)):
+                os.write(self._ours, _ANSWER)
+
+
+async def run_job(client: EngineClient, params: GenerationParams) -> tuple[list[float], int]:
+    """Seconds from each completed step to the next, and how many previews came."""
+    await client.grant_preview()
+    await client.submit(params)
+    stamps, previews = [], 0
+    async for event in client.events():
+        if isinstance(event, StepCompleted):
+            stamps.append(event.time)
+        elif isinstance(event, PreviewReady):
+            previews += 1
+            await client.grant_preview()
+        elif isinstance(event, FINAL_EVENTS):
+            assert isinstance(event, JobSaved), event
+            return [after - before for before, after in pairwise(stamps)], previews
+    raise RuntimeError("the engine went away")
+
+
+async def compare(rounds: int) -> dict[str, object]:
+    with tempfile.TemporaryDirectory(prefix="sdtui-") as home:
+        os.environ["SDTUI_HOME"] = home
+        model = Path(home) / "models" / "random"
+        race = Race(
+            save_model(model),
+            GenerationParams(prompt="a red apple", model="random", seed=42, width=128, height=128),
+        )
+        alone, watched = Times(), []
+        previews = 0
+        with WatchingInterface() as interface:
+            client = await EngineClient.connect()
+            try:
+                await run_job(client, race.params)
+                race.run_pipeline(Times())
+                painted = interface.received
+                for _ in range(rounds):
+                    race.run_pipeline(alone)
+                    seconds, count = await run_job(client, race.params)
+                    watched.extend(seconds)
+                    previews += count
+                painted = interface.received - painted
+            finally:
+                await client.shutdown(force=True)
+                await client.close()
+    alone_seconds = statistics.median(seconds for steps in alone.rounds for seconds in steps)
+    watched_seconds = statistics.median(watched)
+    return {
+        "steps": race.params.num_inference_steps,
+        "rounds": rounds,
+        "pipeline_ms": alone_seconds * 1000,
+        "watched_ms": watched_seconds * 1000,
+        "ratio": alone_seconds / watched_seconds,
+        "previews_a_round": previews / rounds,
+        "painted_bytes_a_round": painted / rounds,
+    }
+
+
+def main() -> int:
+    """Print the comparison; the exit code says whether it is within the limit."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each contender")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument("--threads", type=int, help="torch's CPU threads on both sides")
+    options = parser.parse_args()
+    if options.threads:
+        # The engine's worker reads this, and this process is told besides.
+        os.environ["OMP_NUM_THREADS"] = str(options.threads)
+        torch.set_num_threads(options.threads)
+    result = asyncio.run(compare(options.rounds))
+    if options.json:
+        print(json.dumps(result))
+    else:
+        print(f"{PIPELINE}, alone   {result['pipeline_ms']:8.2f} ms a step")
+        print(f"engine, with an interface        {result['watched_ms']:8.2f} ms a step")
+        print(f"speed {result['ratio']:.3f} (at least {LIMIT:.3f} wanted)")
+        print(f"{result['previews_a_round']:.0f} previews and ", end="")
+        print(f"{result['painted_bytes_a_round']:,.0f} bytes painted a round")
+    return 0 if result["ratio"] >= LIMIT else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
