@@ -9,11 +9,10 @@ from typing import Annotated
 import typer
 
 from sdtui.commands import delivery
-from sdtui.commands.output import EventLines, Reporter, note
+from sdtui.commands.output import EventLines, Reporter, note, print_path
 from sdtui.errors import ParameterError, SdtuiError, TerminalError
 from sdtui.models import catalogue
 from sdtui.params import SCHEDULERS, GenerationParams, random_seed, scheduler_name
-from sdtui.text import clean
 
 _DEFAULTS = GenerationParams(prompt="defaults")
 _OPTIONS = {"num_inference_steps": "steps"}
@@ -116,7 +115,7 @@ def generate(
 
         print_picture(picture)
     if not json:
-        print(clean(str(picture)))
+        print_path(picture)
     return 0
 
 
@@ -133,7 +132,7 @@ def _prompt(argument: str) -> str:
         return argument
     if sys.stdin.isatty():
         note("Reading the prompt from the terminal; Ctrl+D ends it.")
-    return sys.stdin.read().strip()
+    return sys.stdin.buffer.read().decode("utf-8", "surrogateescape").strip()
 
 
 def _as_option(error: ParameterError) -> SdtuiError:

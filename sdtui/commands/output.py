@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
@@ -50,6 +52,15 @@ class EventLines:
         trace: TracebackType | None,
     ) -> None:
         """Nothing is left open."""
+
+
+def print_path(path: Path) -> None:
+    """A path on stdout: as it can be read on a terminal, byte for byte anywhere else."""
+    if sys.stdout.isatty():
+        print(clean(str(path)))
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(os.fsencode(path) + b"\n")
 
 
 def note(text: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from sdtui.commands.output import print_path
 from sdtui.commands.picture import fitted
 from sdtui.history.images import read_params
 from tests.commands.conftest import SDTUI
@@ -61,6 +64,24 @@ def test_a_file_that_exists_is_not_drawn_over(sdtui: Callable, tmp_path: Path) -
     assert outcome.code == 2
     assert "--force" in outcome.err
     assert output.read_bytes() == b"mine"
+
+
+def test_a_prompt_from_stdin_that_is_no_text_is_refused(
+    sdtui: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"caf\xe9")))
+    outcome = sdtui("generate", "-")
+    assert outcome.code == 2
+    assert "not UTF-8" in outcome.err
+
+
+@pytest.mark.parametrize("name", ["an apple\n\x1b[2J.png", os.fsdecode(b"caf\xe9.png")])
+def test_a_path_leaves_byte_for_byte_where_no_terminal_reads_it(
+    name: str, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    print_path(Path(name))
+    sys.stdout.flush()
+    assert capfdbinary.readouterr().out == os.fsencode(name) + b"\n"
 
 
 # In this process --------------------------------------------------------------------------------
