@@ -182,6 +182,8 @@ class Supervisor:
         for record in self._dispatcher.replay(with_last=self._unseen_end):
             for key, frame in record:
                 subscriber.send_frame(key, frame)
+        # What was replayed is past; the last word is how things are now.
+        subscriber.send(self._dispatcher.status)
         self._subscribers.add(subscriber)
         self._activity.set()
 

@@ -12,7 +12,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=T
 
 
 class Attach(Request, frozen=True, kw_only=True):
-    """Become a client. The engine answers `EngineStatus`, then replays the job at hand.
+    """Become a client. The engine answers `EngineStatus`, replays the job at hand, and repeats it.
 
     `version` is the client's `sdtui.__version__`; an engine of another version refuses.
     """

@@ -95,6 +95,9 @@ async def test_a_job_goes_on_without_clients_and_its_end_waits_for_the_next_one(
     events = await until(back, JobSaved)
     assert names(events)[0] == "JobQueued"
     assert len(of_kind(events, StepCompleted)) == 4
+    (status,) = await until(back, EngineStatus)
+    assert status == back.status
+    assert back.status.state == "idle"
     await back.close()
 
 
