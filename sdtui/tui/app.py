@@ -16,7 +16,6 @@ from textual.screen import Screen
 from sdtui.params import GenerationParams
 from sdtui.tui.actions import ACTIONS, bindings
 from sdtui.tui.bridge import Connect, connect_to_engine
-from sdtui.tui.crash import report_of, write_crash_log
 from sdtui.tui.screens.main import MainScreen
 from sdtui.tui.stylesheets import styles_dir
 from sdtui.tui.themes import DARK, LIGHT
@@ -97,14 +96,16 @@ class SdtuiApp(App[None]):
             self.exit()
             return
         self._interrupted_at = now
-        self.main.run_view.status.note("^c again leaves, esc stops the picture")
+        self.main.status.note("^c again leaves, esc stops the picture")
 
     @property
     def unfinished_jobs(self) -> int:
         """How many jobs the engine still has, as far as is known here."""
-        return self.main.run_view.unfinished
+        return self.main.run_view.unfinished if self.main.is_filled else 0
 
     def _fatal_error(self) -> None:
+        from sdtui.tui.crash import report_of, write_crash_log
+
         log = write_crash_log(self._exception)
         self._exit_renderables.append(report_of(self._exception, log))
         self._close_messages_no_wait()

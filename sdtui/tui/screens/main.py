@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.binding import BindingType
@@ -24,14 +24,15 @@ from sdtui.tui.messages import (
     FrameArrived,
     ModelDescribed,
 )
-from sdtui.tui.model_description import ModelDescription, describe
-from sdtui.tui.run_view import shown_path
 from sdtui.tui.screens.main_layout import MainLayout
 from sdtui.tui.widgets.parameter_panel import ParameterPanel
-from sdtui.tui.widgets.preview import Preview
 from sdtui.tui.widgets.prompt_input import PromptInput
 
+if TYPE_CHECKING:
+    from sdtui.tui.model_description import ModelDescription
+
 _EXAMPLE_KEY = next(action.key for action in ACTIONS if action.name == "try an example")
+_OWN_ACTIONS = {action.target.removeprefix("screen.") for action in ACTIONS}
 _SETTLING_SECONDS = 0.4
 """A value that is still being typed or tweaked is sent to the engine once it rests this long."""
 
@@ -52,9 +53,14 @@ class MainScreen(MainLayout):
         """Everything that the first paint does not need waits until it is over."""
         self.call_after_refresh(self._start)
 
-    def _start(self) -> None:
+    async def _start(self) -> None:
+        await self.fill()
         self.run_worker(self.bridge.run(), group="engine")
         self._describe_model()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        """Keys wait for the rest of the screen, which follows the first paint."""
+        return self.is_filled or action not in _OWN_ACTIONS
 
     # What the engine says ----------------------------------------------------------------------
 
@@ -83,7 +89,10 @@ class MainScreen(MainLayout):
         else:
             self._frame_is_answered()
 
-    @on(Preview.FramePainted)
+    def on_preview_frame_painted(self) -> None:
+        """The terminal has the frame."""
+        self._frame_is_answered()
+
     def _frame_is_answered(self) -> None:
         """Every preview is answered by one credit, be it painted, replaced or dropped."""
         self._request(self.bridge.grant_preview())
@@ -103,7 +112,7 @@ class MainScreen(MainLayout):
     def _engine_is_gone(self, message: EngineLost) -> None:
         self.run_view.lose_engine("trying again")
         if message.error is not None:
-            self.run_view.status.note(message.error.title)
+            self.status.note(message.error.title)
 
     @on(ModelDescribed)
     def _model_is_known(self, message: ModelDescribed) -> None:
@@ -128,8 +137,8 @@ class MainScreen(MainLayout):
                 self._when_settled("model", self._model_chosen)
 
     @on(PromptInput.Submitted)
-    def _prompt_submitted(self) -> None:
-        self.action_generate()
+    async def _prompt_submitted(self) -> None:
+        await self.run_action("screen.generate")
 
     def _guidance_changed(self) -> None:
         guidance = self.panel.settings.values["guidance_scale"]
@@ -146,7 +155,9 @@ class MainScreen(MainLayout):
         self.run_worker(partial(self._read_description, model, chosen), thread=True, group="model")
 
     def _read_description(self, model: str, chosen: bool) -> None:
-        description: ModelDescription = describe(model)
+        from sdtui.tui.model_description import describe
+
+        description = describe(model)
         if chosen:
             self.app.call_from_thread(self._use_model, description)
         self.post_message(ModelDescribed(description))
@@ -161,7 +172,7 @@ class MainScreen(MainLayout):
         if description.counter:
             self._load_model()
         else:
-            self.run_view.status.note("this model is loaded when a picture is asked for")
+            self.status.note("this model is loaded when a picture is asked for")
 
     def _when_settled(self, name: str, callback: Callable[[], None]) -> None:
         if name in self._settling:
@@ -178,7 +189,7 @@ class MainScreen(MainLayout):
         try:
             await work
         except SdtuiError as error:
-            self.run_view.status.note(error.title)
+            self.status.note(error.title)
 
     async def _submit(self, params: GenerationParams) -> None:
         try:
@@ -190,7 +201,7 @@ class MainScreen(MainLayout):
         else:
             if not was_sent:
                 self._awaiting_engine = params
-                self.run_view.status.note("starts as soon as the engine is there")
+                self.status.note("starts as soon as the engine is there")
 
     def _show_parameter_error(self, error: ParameterError) -> None:
         match error.field:
@@ -202,7 +213,7 @@ class MainScreen(MainLayout):
             case field:
                 self.panel.show_field(field)
                 self.show_side("settings")
-                self.run_view.status.note(clean(f"{self.panel.setting.label} {error.reason}"))
+                self.status.note(clean(f"{self.panel.setting.label} {error.reason}"))
 
     # Actions -----------------------------------------------------------------------------------
 
@@ -221,11 +232,11 @@ class MainScreen(MainLayout):
             self._request(self.bridge.stop())
         elif self._awaiting_engine:
             self._awaiting_engine = None
-            self.run_view.status.note("nothing is asked for any more")
+            self.status.note("nothing is asked for any more")
         elif self.has_class("-full"):
             self.action_full_preview()
         else:
-            self.run_view.status.note("nothing runs")
+            self.status.note("nothing runs")
 
     def action_new_seed(self) -> None:
         """Draw another seed."""
@@ -247,14 +258,17 @@ class MainScreen(MainLayout):
     def action_output_folder(self) -> None:
         """Say where pictures are saved."""
         from sdtui.paths import images_dir
+        from sdtui.tui.run_view import shown_path
 
         folder = self.run_view.saved.parent if self.run_view.saved else images_dir()
-        self.run_view.status.note(f"pictures are in {shown_path(folder)}")
+        self.status.note(f"pictures are in {shown_path(folder)}")
 
     def action_copy_path(self) -> None:
         """Copy the path of the last picture through the terminal (OSC 52)."""
         if self.run_view.saved is None:
-            self.run_view.status.note("no picture has been saved yet")
+            self.status.note("no picture has been saved yet")
             return
+        from sdtui.tui.run_view import shown_path
+
         self.app.copy_to_clipboard(str(self.run_view.saved))
-        self.run_view.status.note(f"copied {shown_path(self.run_view.saved)}")
+        self.status.note(f"copied {shown_path(self.run_view.saved)}")

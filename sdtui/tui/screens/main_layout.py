@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import Screen
 from textual.style import Style
+from textual.widget import Widget
 
-from sdtui.params import GenerationParams
-from sdtui.tui.run_view import RunView
-from sdtui.tui.widgets.curves import Curves
 from sdtui.tui.widgets.key_bar import KeyBar
 from sdtui.tui.widgets.parameter_panel import ParameterPanel
-from sdtui.tui.widgets.preview import Preview
 from sdtui.tui.widgets.prompt_input import PromptInput
 from sdtui.tui.widgets.status_bar import StatusBar
-from sdtui.tui.widgets.step_progress import StepProgress
-from sdtui.tui.widgets.token_log import TokenLog
+
+if TYPE_CHECKING:
+    from sdtui.params import GenerationParams
+    from sdtui.tui.run_view import RunView
 
 _WIDTHS = [(0, "-small"), (72, "-medium"), (121, "-wide")]
 _HEIGHTS = [(0, "-short"), (24, "-normal"), (36, "-tall")]
@@ -28,7 +29,13 @@ class MainLayout(Screen[None]):
 
     Up to 120 columns, settings and log share the right side and the prompts one box: the class
     `-log` shows the log, `-negative` the negative prompt. `-full` leaves only the preview.
+
+    The first paint shows what a person can use at once and the frames of the rest, which `fill`
+    puts in when it is over: what tells of a run costs a third of the way to the first paint.
     """
+
+    run_view: RunView
+    """What tells of a run. It is there from `fill` on."""
 
     AUTO_FOCUS = "#prompt"
     HORIZONTAL_BREAKPOINTS = _WIDTHS
@@ -43,33 +50,62 @@ class MainLayout(Screen[None]):
             start.negative_prompt if start else "", placeholder="What to avoid", id="negative"
         )
         self.panel = ParameterPanel(start, id="parameters")
-        self.run_view = RunView(
-            Preview(id="preview"),
-            TokenLog(id="log"),
-            Curves(id="curves"),
-            StepProgress(id="progress"),
-            StatusBar(id="status"),
-        )
+        self.status = StatusBar(id="status")
+        self.settings_pane = Vertical(self.panel, id="settings", classes="pane")
+        self.preview_pane = Widget(classes="pane preview")
+        self.log_pane = Widget(classes="pane log")
+        self.progress_line = Widget(classes="progress")
+        self.is_filled = False
 
     def compose(self) -> ComposeResult:
         """The widgets, top to bottom."""
-        yield self.run_view.status
+        yield self.status
         with Horizontal(id="prompts"):
             yield self.prompt
             yield self.negative
         with Horizontal(id="panes"):
-            with Vertical(id="settings"):
-                yield self.panel
-                yield self.run_view.curves
-            yield self.run_view.preview
-            yield self.run_view.log
-        yield self.run_view.progress
+            yield self.settings_pane
+            yield self.preview_pane
+            yield self.log_pane
+        yield self.progress_line
         yield KeyBar(id="keys")
+
+    async def fill(self) -> None:
+        """Put what tells of a run into its frames."""
+        from sdtui.tui.run_view import RunView
+        from sdtui.tui.widgets.curves import Curves
+        from sdtui.tui.widgets.preview import Preview
+        from sdtui.tui.widgets.step_progress import StepProgress
+        from sdtui.tui.widgets.token_log import TokenLog
+
+        view = RunView(
+            Preview(id="preview", classes="pane preview"),
+            TokenLog(id="log", classes="pane log"),
+            Curves(id="curves"),
+            StepProgress(id="progress"),
+            self.status,
+        )
+        frames: dict[Widget, Widget] = {
+            self.preview_pane: view.preview,
+            self.log_pane: view.log,
+            self.progress_line: view.progress,
+        }
+        with self.app.batch_update():
+            await self.settings_pane.mount(view.curves)
+            for frame, widget in frames.items():
+                widget.border_title = frame.border_title
+                home = frame.parent
+                assert isinstance(home, Widget)
+                await home.mount(widget, after=frame)
+                await frame.remove()
+        self.preview_pane, self.log_pane, self.run_view = view.preview, view.log, view
+        self.is_filled = True
 
     def on_mount(self) -> None:
         """Begin with the cursor behind the text."""
         for prompt in (self.prompt, self.negative):
             prompt.move_cursor(prompt.document.end)
+        self.preview_pane.border_title = Content("preview")
         self._retitle()
 
     def on_resize(self) -> None:
@@ -103,7 +139,7 @@ class MainLayout(Screen[None]):
         """Bring a pane to the front where only one has room, and focus it."""
         self.set_class(side == "log", "-log")
         self._retitle()
-        target = self.run_view.log if side == "log" else self.panel
+        target = self.log_pane if side == "log" else self.panel
         self.call_after_refresh(target.focus)
 
     def show_negative(self, shown: bool) -> None:
@@ -116,8 +152,8 @@ class MainLayout(Screen[None]):
         wide = self.has_class("-wide")
         log = self.has_class("-log")
         sides = _tabs("show_side", {"settings": not log, "log": log})
-        self.query_one("#settings").border_title = Content("settings") if wide else sides
-        self.run_view.log.border_title = Content("what the model sees") if wide else sides
+        self.settings_pane.border_title = Content("settings") if wide else sides
+        self.log_pane.border_title = Content("what the model sees") if wide else sides
         negative = self.has_class("-negative")
         prompts = _tabs("show_prompt", {"prompt": not negative, "negative": negative})
         self.prompt.border_title = Content("prompt") if wide else prompts

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import ClassVar
 
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
-from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -69,7 +70,7 @@ class ParameterPanel(Widget, can_focus=True):
     def show_field(self, field: str) -> None:
         """Choose the row of `field`."""
         self._finish_typing()
-        self.position = next(i for i, row in enumerate(SETTINGS) if row.field == field)
+        self.position = _position_of(field)
 
     def update(self, field: str, value: object) -> None:
         """Show a value that was decided elsewhere."""
@@ -172,68 +173,58 @@ class ParameterPanel(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line: a row, the reason under an impossible row, or nothing."""
-        width, base = self.size.width, self.rich_style
+        width = self.size.width
         reason = self._reason_at(y)
         if reason is not None:
-            line = reason
-        else:
-            position = self._position_at(y)
-            line = Text() if position is None else self._row(position, width)
-        line.truncate(width, overflow="ellipsis")
-        segments = [
-            Segment(segment.text, base + (segment.style or Style.null()))
-            for segment in line.render(self.app.console)
-        ]
-        fill = base
-        if reason is None and self.has_focus and self._position_at(y) == self.position:
-            fill = base + self._style("row")
-        return Strip(segments).adjust_cell_length(width, fill)
+            return Strip(self._segments([(f" {reason}", "error")])).adjust_cell_length(
+                width, self.rich_style
+            )
+        position = self._position_at(y)
+        if position is None:
+            return Strip.blank(width, self.rich_style)
+        return Strip(self._row(position, width))
 
-    def _row(self, position: int, width: int) -> Text:
+    def _row(self, position: int, width: int) -> list[Segment]:
         setting = SETTINGS[position]
         chosen = self.has_focus and position == self.position
-        value = clean(self.settings.text(setting))
-        failed = self.settings.error(setting.field) is not None
         typing = chosen and self._typing
-        value_style = "error" if failed else "chosen" if chosen else "value"
-        room = width - 2 - len(setting.label) - 4 - len(setting.unit) - bool(setting.unit)
-        if len(value) > room:
-            value = f"…{value[-(room - 1) :]}" if typing else f"{value[: room - 1]}…"
-        end = Text(value, style=self._style(value_style))
-        if setting.unit:
-            end.append(f" {setting.unit}", style=self._style("unit"))
-        end.append("▏" if typing else "›" if chosen else " ", style=self._style("chosen"))
-        mark = Text("‹" if chosen and not typing else " ", style=self._style("chosen"))
-        line = Text(" ", end="")
-        line.append(setting.label, style=self._style("label"))
-        line.append(" " * (width - 1 - len(setting.label) - end.cell_len - 1))
-        line.append_text(mark)
-        line.append_text(end)
-        if chosen:
-            line.style = self._style("row")
-        return line
+        failed = self.settings.error(setting.field) is not None
+        unit = f" {setting.unit}" if setting.unit else ""
+        room = width - len(setting.label) - len(unit) - 5
+        value = _shortened(clean(self.settings.text(setting)), room, keep_end=typing)
+        gap = width - len(setting.label) - len(unit) - cell_len(value) - 3
+        parts = [
+            (f" {setting.label}{' ' * gap}", "label"),
+            ("‹" if chosen and not typing else " ", "chosen"),
+            (value, "error" if failed else "chosen" if chosen else "value"),
+            (unit, "unit"),
+            ("▏" if typing else "›" if chosen else " ", "chosen"),
+        ]
+        return self._segments(parts, on_row=chosen)
+
+    def _segments(self, parts: list[tuple[str, str]], *, on_row: bool = False) -> list[Segment]:
+        base = self.rich_style + self._style("row") if on_row else self.rich_style
+        return [Segment(text, base + self._style(part)) for text, part in parts]
 
     def _arrow_x(self) -> int:
         setting = self.setting
         unit = len(setting.unit) + 1 if setting.unit else 0
         return self.size.width - len(self.settings.text(setting)) - unit - 2
 
-    def _reason_at(self, y: int) -> Text | None:
+    def _reason_at(self, y: int) -> str | None:
         """The reason why the row above `y` is impossible, drawn over what stands there."""
-        for position, setting in enumerate(SETTINGS):
-            error = self.settings.error(setting.field)
+        for field in self.settings.drafts:
+            error = self.settings.error(field)
             if error is None:
                 continue
             text = f"{error.reason}. {error.remedy}" if error.remedy else error.reason
-            lines = Text(clean(text)).wrap(self.app.console, max(self.size.width - 2, 1))
+            lines = wrap(clean(text), max(self.size.width - 2, 1))
+            position = _position_of(field)
             top = self._y_of(position) + 1
             if top + len(lines) > self.size.height:
                 top = self._y_of(position) - len(lines)
             if top <= y < top + len(lines):
-                reason = Text(" ")
-                reason.append_text(lines[y - top])
-                reason.stylize(self._style("error"))
-                return reason
+                return lines[y - top]
         return None
 
     def _style(self, part: str) -> Style:
@@ -248,3 +239,13 @@ class ParameterPanel(Widget, can_focus=True):
 
     def _position_at(self, y: int) -> int | None:
         return next((i for i in range(len(SETTINGS)) if self._y_of(i) == y), None)
+
+
+def _position_of(field: str) -> int:
+    return next(i for i, row in enumerate(SETTINGS) if row.field == field)
+
+
+def _shortened(text: str, room: int, *, keep_end: bool) -> str:
+    if cell_len(text) <= room:
+        return text
+    return f"…{text[-(room - 1) :]}" if keep_end else f"{set_cell_size(text, room - 1)}…"

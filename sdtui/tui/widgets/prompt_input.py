@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 _POSITIONS = 77
 
 
-class PromptInput(TextArea):
+class PromptInput(TextArea, inherit_css=False):
     """A prompt of several lines. Enter submits it; Shift+Enter and Ctrl+J make a line."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"prompt-input--cut"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = TextArea.COMPONENT_CLASSES | {"prompt-input--cut"}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("shift+enter,ctrl+j", "newline", "New line", show=False),
         Binding("enter", "submit", "Generate", show=False),

@@ -1,0 +1,86 @@
+"""The whole screen, cell by cell: `pytest --snapshot-update` after a look at the new pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from sdtui.tui.app import SdtuiApp
+from tests.tui.fake_engine import FakeEngineClient
+from tests.tui.stage import Stage, params
+
+SIZES = {"80x24": (80, 24), "160x48": (160, 48)}
+FAILURE = (
+    "Out of memory",
+    "The U-Net needed 2.1 GB more than the device has.",
+    "Choose a smaller size, or close what else uses the device.",
+)
+STATES: dict[str, tuple[dict[str, Any], list[str], str]] = {
+    "empty": ({}, [], "fills one in"),
+    "running": ({"stop_after": 12}, ["enter"], "12/25"),
+    "done": ({}, ["enter"], "done in 1.3 s"),
+    "failed": ({"stop_after": 3, "failure": FAILURE}, ["enter"], "Choose a smaller size"),
+    "log": ({}, ["enter", "ctrl+l"], "done in 1.3 s"),
+    "settings": ({}, ["tab", "tab", "end", "up", "1", "0", "0"], "multiple of 8"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _pinned_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+def screen(state: str, *, light: bool = False) -> tuple[SdtuiApp, Callable[[Pilot[None]], Any]]:
+    """The application, and what brings it into `state` with nothing left to come."""
+    engine_is, keys, shows = STATES[state]
+    engine = FakeEngineClient(**engine_is)
+
+    async def connect() -> FakeEngineClient:
+        return engine
+
+    start = None if state == "empty" else params(prompt="a red apple on a blue background")
+    app = SdtuiApp(connect, start)
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        stage = Stage(app, engine, pilot)
+        app.main.prompt.cursor_blink = False
+        app.main.panel.settings.values["seed"] = 42
+        if light:
+            app.action_toggle_theme()
+        await stage.until_shown("model ready")
+        await stage.until_shown("77")
+        await stage.press(*keys)
+        await stage.until_shown(shows)
+        await pilot.pause(0.4)
+
+    return app, prepare
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("state", ["empty", "running", "done", "failed"])
+def test_dark(snap_compare: Any, state: str, size: str) -> None:
+    app, prepare = screen(state)
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=prepare)
+
+
+@pytest.mark.parametrize(
+    ("state", "size"), [("empty", "80x24"), ("running", "160x48"), ("log", "80x24")]
+)
+def test_light(snap_compare: Any, state: str, size: str) -> None:
+    app, prepare = screen(state, light=True)
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=prepare)
+
+
+def test_an_impossible_value_at_its_row(snap_compare: Any) -> None:
+    app, prepare = screen("settings")
+    assert snap_compare(app, terminal_size=(160, 48), run_before=prepare)
+
+
+def test_the_smallest_screen(snap_compare: Any) -> None:
+    app, prepare = screen("done")
+    assert snap_compare(app, terminal_size=(60, 20), run_before=prepare)
