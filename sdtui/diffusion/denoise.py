@@ -97,7 +97,7 @@ def denoise(
     scheduler = schedule.scheduler
     draws_noise = "generator" in inspect.signature(scheduler.step).parameters
     step_arguments = {"generator": generator} if draws_noise else {}
-    model_timesteps = schedule.timesteps.to(latents.device)
+    model_timesteps = schedule.model_timesteps(latents.device)
     sigmas = schedule.sigmas.tolist()
 
     for step_index, timestep in enumerate(schedule.timesteps):

@@ -93,16 +93,19 @@ def _unreachable(repo_id: str, error: Exception) -> ModelError:
 
 
 def _cached(repo_id: str, half: bool) -> Path | None:
-    """The snapshot in the hub's cache if it holds every file that is needed."""
+    """The snapshot in the hub's cache if it holds every file that is needed.
+
+    For float32, weights that were once fetched in half precision do not do.
+    """
     index = try_to_load_from_cache(repo_id, MODEL_INDEX)
     if not isinstance(index, str):
         return None
     folder = Path(index).parent
     try:
-        choose_files(list_files(folder), str(folder), half=half)
+        variants = choose_files(list_files(folder), str(folder), half=half).variants
     except ModelError:
         return None
-    return folder
+    return folder if half or "fp16" not in variants.values() else None
 
 
 def _download(repo_id: str, half: bool, report: Report) -> Path:

@@ -148,9 +148,10 @@ def check_safetensors(path: Path) -> None:
 
 
 def _damaged(path: Path, reason: str) -> ModelError:
+    # In the hub's cache this is a link, and deleting the link alone would bring back the damage.
     return ModelError(
         "A weights file is damaged",
-        f"{path}: {reason}",
+        f"{path.resolve()}: {reason}",
         "Delete this file and copy or download it again.",
     )
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from sdtui.diffusion.devices import synchronize
+
 
 @dataclass(frozen=True)
 class TokenizedPrompt:
@@ -89,6 +91,7 @@ def encode(
     device = text_encoder.device
     prompt_embeds = text_encoder(prompt.input_ids.to(device))[0]
     negative_prompt_embeds = text_encoder(negative_prompt.input_ids.to(device))[0]
+    synchronize(device)
     return EncodedPrompts(
         prompt_embeds, negative_prompt_embeds, seconds=time.perf_counter() - started
     )

@@ -92,6 +92,14 @@ class Schedule:
         """The standard deviation of the noise from which this schedule starts."""
         return float(self.scheduler.init_noise_sigma)
 
+    def model_timesteps(self, device: torch.device) -> torch.Tensor:
+        """The timesteps for the U-Net, (steps,), which embeds them in float32 itself.
+
+        Some schedulers keep them in float64, which MPS does not know.
+        """
+        timesteps = self.timesteps
+        return (timesteps.float() if timesteps.is_floating_point() else timesteps).to(device)
+
     def __len__(self) -> int:
         return len(self.timesteps)
 

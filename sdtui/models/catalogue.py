@@ -46,7 +46,9 @@ def entries() -> list[CatalogueEntry]:
     ]
     names = {entry.name for entry in known}
     own = [folder for folder in _own_folders() if folder.name not in names]
-    return known + [_entry(folder.name, folder.name, f"in {folder}") for folder in own]
+    return known + [
+        _entry(folder.name, clean(folder.name), clean(f"in {folder}")) for folder in own
+    ]
 
 
 def locate(model: str) -> Path | str:

@@ -140,6 +140,18 @@ def test_a_model_in_the_cache_needs_no_hub(repository: dict[str, Path], tmp_path
     assert second["reports"] == []
 
 
+def test_weights_fetched_in_half_precision_do_not_serve_float32(
+    repository: dict[str, Path], tmp_path: Path
+) -> None:
+    with serve(REPO_ID, repository) as hub:
+        fetch(tmp_path, hub.endpoint, half=True)
+        hub.downloaded.clear()
+
+        fetch(tmp_path, hub.endpoint, half=False)
+
+    assert hub.downloaded == ["unet/diffusion_pytorch_model.safetensors"]
+
+
 @pytest.mark.parametrize("offline", [False, True])
 def test_without_a_network_the_message_names_the_model_and_a_way_out(
     tmp_path: Path, offline: bool
