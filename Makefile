@@ -64,7 +64,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 			echo 'Python could not make a virtual environment; on Debian and Ubuntu,' >&2; \
 			echo 'apt install python3-venv brings what is missing.' >&2; exit 1; }; \
 		echo 'Installing, once: torch alone is from 200 MB (CPU) to some GB (CUDA), so the first'; \
-		echo 'time takes minutes. Later runs start at once.'; fi
+		echo 'time takes minutes. Later runs start at once.'; \
+	else echo 'Bringing .venv up to date.'; fi
 	@set -o pipefail; $(PIP_INSTALL) -e . | $(ONLY_DOWNLOADS)
 	@touch $@
 
