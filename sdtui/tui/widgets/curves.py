@@ -6,16 +6,16 @@ import math
 from collections.abc import Sequence
 
 from textual.content import Content
-from textual.widget import Widget
 
 from sdtui.protocol.events import DenoisingStarted, Event, JobStarted, StepCompleted
+from sdtui.tui.pace import PacedWidget
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _ROWS = 4
 """Rows of cells a curve."""
 
 
-class Curves(Widget):
+class Curves(PacedWidget):
     """Sigma on a logarithmic scale, known from the start, and ‖text − uncond‖ as it comes."""
 
     DEFAULT_CSS = f"""
@@ -38,6 +38,8 @@ class Curves(Widget):
             case StepCompleted():
                 self._done = event.step_index + 1
                 self._pulls.append(event.guidance_norm or 0.0)
+                self.refresh_on_beat()
+                return
             case _:
                 return
         self.refresh()

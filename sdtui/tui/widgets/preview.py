@@ -242,7 +242,9 @@ class Preview(Container):
         parts = [Content(TITLE)]
         if words:
             parts.append(Content(f" · {clean(words, limit=80)}"))
-        self.border_title = Content("").join(parts)
+        title = Content("").join(parts)
+        if title != self._border_title:
+            self.border_title = title
 
     def _drop_waiting(self) -> None:
         self._stop_timer()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 
 from textual.content import Content
-from textual.widget import Widget
 
 from sdtui.protocol.events import (
     ComponentLoaded,
@@ -27,13 +26,14 @@ from sdtui.protocol.events import (
 )
 from sdtui.text import clean
 from sdtui.tui import figures
+from sdtui.tui.pace import PacedWidget
 
 _WORDS_WIDTH = 36
 _SHORTEST_BAR = 8
 _RATE_OVER_STEPS = 10
 
 
-class StepProgress(Widget):
+class StepProgress(PacedWidget):
     """Follows one job from the queue to its end. Nothing shifts when a value changes."""
 
     DEFAULT_CSS = """
@@ -106,7 +106,8 @@ class StepProgress(Widget):
         words = _columns(
             f"{done}/{count}", figures.rate(each), left if done < count else "decoding"
         )
-        self._set(words, done / count)
+        self._words, self._style, self._part = words, "$accent", done / count
+        self.refresh_on_beat()
 
     def _set(self, words: str, part: float | None, style: str = "$accent") -> None:
         """`part` None leaves the bar where it stands."""

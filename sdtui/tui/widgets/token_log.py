@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from time import monotonic
-
 import msgspec
 from textual import events
 from textual.reactive import reactive
@@ -21,12 +19,10 @@ from sdtui.protocol.events import (
     ModelLoaded,
     PreviewReady,
 )
+from sdtui.tui.pace import until_next_beat
 from sdtui.tui.widgets.lesson import Lesson
 
-FLUSHES_PER_SECOND = 5
 MAX_LINES = 2000
-_GATHERING_SECONDS = 0.02
-"""Events that come together are written together."""
 
 
 class TokenLog(RichLog):
@@ -48,7 +44,6 @@ class TokenLog(RichLog):
         self._lesson: Lesson | None = None
         self._told_width = 0
         self._timer: Timer | None = None
-        self._not_before = 0.0
 
     def on_mount(self) -> None:
         """Tell everything again in the colours of another theme."""
@@ -74,14 +69,12 @@ class TokenLog(RichLog):
 
     def _schedule(self) -> None:
         if self._timer is None:
-            wait = max(self._not_before - monotonic(), _GATHERING_SECONDS)
-            self._timer = self.set_timer(wait, self._flush)
+            self._timer = self.set_timer(until_next_beat(), self._flush)
 
     def _flush(self) -> None:
         self._timer = None
         if not self._told_width:
             return
-        self._not_before = monotonic() + 1 / FLUSHES_PER_SECOND
         if self._lesson is None:
             self.clear()
             self._lesson = Lesson(self._told_width, self._styles(), self.explanations)
