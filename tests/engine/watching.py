@@ -10,7 +10,7 @@ from sdtui.protocol.events import AnyEvent, EngineStatus, Event
 
 E = TypeVar("E", bound=Event)
 
-_PATIENCE_SECONDS = 60
+_PATIENCE_SECONDS = 150
 
 
 async def until(client: EngineClient, *kinds: type[Event]) -> list[AnyEvent]:
