@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.style import Style
 from textual.widget import Widget
+from textual.widgets import Static
 
 from sdtui.tui.widgets.key_bar import KeyBar
 from sdtui.tui.widgets.parameter_panel import ParameterPanel
@@ -52,9 +53,9 @@ class MainLayout(Screen[None]):
         self.panel = ParameterPanel(start, id="parameters")
         self.status = StatusBar(id="status")
         self.settings_pane = Vertical(self.panel, id="settings", classes="pane")
-        self.preview_pane = Widget(classes="pane preview")
-        self.log_pane = Widget(classes="pane log")
-        self.progress_line = Widget(classes="progress")
+        self.preview_pane: Widget = Static(classes="pane preview")
+        self.log_pane: Widget = Static(classes="pane log")
+        self.progress_line = Static(classes="progress")
         self.is_filled = False
 
     def compose(self) -> ComposeResult:
