@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import msgspec
 from textual import events
+from textual.geometry import Size
 from textual.reactive import reactive
+from textual.strip import Strip
 from textual.theme import Theme
 from textual.timer import Timer
 from textual.widgets import RichLog
@@ -22,8 +24,6 @@ from sdtui.protocol.events import (
 from sdtui.tui.pace import until_next_beat
 from sdtui.tui.widgets.lesson import Lesson
 
-MAX_LINES = 2000
-
 
 class TokenLog(RichLog):
     """Keeps the events of one job and tells them again when width, theme or F4 ask for it.
@@ -32,13 +32,13 @@ class TokenLog(RichLog):
     """
 
     DEFAULT_CSS = """
-    TokenLog { scrollbar-size-vertical: 1; scrollbar-gutter: stable; overflow-x: hidden; }
+    TokenLog { scrollbar-size-vertical: 1; overflow-x: hidden; overflow-y: scroll; }
     """
 
     explanations: reactive[bool] = reactive(True, init=False)
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(max_lines=MAX_LINES, min_width=0, wrap=False, id=id, classes=classes)
+        super().__init__(id=id, classes=classes)
         self._events: list[Event] = []
         self._told = 0
         self._lesson: Lesson | None = None
@@ -79,10 +79,21 @@ class TokenLog(RichLog):
             self.clear()
             self._lesson = Lesson(self._told_width, self._styles(), self.explanations)
         at_end = self.is_vertical_scroll_end
+        console = self.app.console
         for event in self._events[self._told :]:
             for line in self._lesson.tell(event):
-                self.write(line, width=self._told_width, scroll_end=at_end)
+                self.lines.append(Strip(line.render(console), line.cell_len))
         self._told = len(self._events)
+        self._grown(at_end)
+
+    def _grown(self, at_end: bool) -> None:
+        """Take the new height on. The pane itself stays as it is, so nothing is laid out again."""
+        height = len(self.lines)
+        self.set_reactive(TokenLog.virtual_size, Size(self._told_width, height))
+        self.vertical_scrollbar.window_virtual_size = height
+        if at_end:
+            self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True)
+        self.refresh()
 
     def _begin_again(self) -> None:
         """Forget what was written, so that the next flush tells every kept event."""

@@ -296,6 +296,21 @@ async def test_f4_hides_the_sentences_of_what_was_already_told_and_brings_them_b
         assert [strip.text.rstrip() for strip in log.lines] == with_sentences
 
 
+async def test_the_newest_line_stays_in_view_unless_the_reader_scrolled_away(
+    stage: Stage,
+) -> None:
+    log = TokenLog()
+    async with stage(log).run_test(size=(46, 12)) as pilot:
+        await lines_after(log, run()[:-2], pilot)
+        assert log.max_scroll_y > 0
+        assert log.scroll_offset.y == log.max_scroll_y
+
+        log.scroll_to(y=3, animate=False)
+        await pilot.pause()
+        await lines_after(log, run()[-2:], pilot)
+        assert log.scroll_offset.y == 3
+
+
 async def test_another_width_tells_the_whole_log_again(stage: Stage) -> None:
     log = TokenLog()
     async with stage(log).run_test(size=(38, 40)) as pilot:
