@@ -1,0 +1,49 @@
+"""The interface on the real engine and worker with the bundled model, in real terminals."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from sdtui.engine.client import stop_engine
+from tests.terminal import Terminal
+
+
+@pytest.fixture(autouse=True)
+def _no_engine_stays() -> Iterator[None]:
+    yield
+    asyncio.run(stop_engine(force=True))
+
+
+def interface() -> Terminal:
+    """`sdtui`, as a user starts it."""
+    return Terminal([sys.executable, "-m", "sdtui"], columns=160, lines=60)
+
+
+def test_a_run_outlives_its_terminal_and_is_shown_whole_by_the_next_one() -> None:
+    with interface() as first:
+        first.wait_for("/77")
+        first.send("a red apple")
+        first.wait_for("5/77")
+        # Textual hands a key to what has the focus when it comes, so each waits for the last.
+        for keys, shown in (("\t\t", "‹pocket›"), ("\x1b[B\x1b[B", "‹25›"), ("200", "200▏")):
+            first.send(keys)
+            first.wait_for(shown)
+        first.send("\r")
+        first.wait_for("‹200›")
+        first.send("\r")
+        first.wait_for("x0 at step")
+        first.process.send_signal(signal.SIGHUP)
+        assert first.wait_for_exit() == 128 + signal.SIGHUP
+    with interface() as second:
+        second.wait_for("/200")
+        second.wait_for("a red apple")
+        second.send("\x1b")
+        shown = second.wait_for("stopped at")
+        assert "latents" in shown
+        second.send("\x11")
+        assert second.wait_for_exit() == 0
