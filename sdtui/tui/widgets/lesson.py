@@ -329,10 +329,7 @@ class Lesson:
         """`words` in as many lines as they need, all indented like the first."""
         indent = len(words) - len(words.lstrip())
         room = max(self.width - indent, 1)
-        return [
-            Text(" " * indent + line, self.styles[role], no_wrap=True)
-            for line in _fold(words.strip(), room)
-        ]
+        return [self._line((" " * indent + line, role)) for line in _fold(words.strip(), room)]
 
 
 def _fold(words: str, width: int) -> list[str]:

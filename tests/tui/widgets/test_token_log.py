@@ -296,6 +296,19 @@ async def test_f4_hides_the_sentences_of_what_was_already_told_and_brings_them_b
         assert [strip.text.rstrip() for strip in log.lines] == with_sentences
 
 
+async def test_the_sentences_are_dim_and_the_figures_bright(stage: Stage) -> None:
+    log = TokenLog()
+    async with stage(log).run_test(size=(46, 40)) as pilot:
+        lines = await lines_after(log, run(), pilot)
+        place = next(i for i, line in enumerate(lines) if "vocabulary" in line)
+        sentence, prompt = (log.lines[i]._segments[0].style for i in (place, 0))
+
+        assert sentence is not None
+        assert prompt is not None
+        assert sentence.italic
+        assert sentence.color != prompt.color
+
+
 async def test_the_newest_line_stays_in_view_unless_the_reader_scrolled_away(
     stage: Stage,
 ) -> None:
