@@ -91,6 +91,7 @@ def validate(field: str, value: Any) -> None:
         case "model":
             if not isinstance(value, str) or not value.strip():
                 raise ParameterError(field, "is empty", "Name a model, for example pocket.")
+            _validate_encodable(field, value)
         case "scheduler":
             if value not in SCHEDULERS:
                 raise ParameterError(
@@ -126,6 +127,11 @@ def _validate_prompt(field: str, value: Any) -> None:
         raise ParameterError(
             field, f"has {len(value):,} characters; the limit is {MAX_PROMPT_CHARACTERS:,}"
         )
+    _validate_encodable(field, value)
+
+
+def _validate_encodable(field: str, value: str) -> None:
+    """Refuse surrogates, by which Python carries foreign bytes: they do not pass the wire."""
     if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
         raise ParameterError(field, "holds bytes that are not UTF-8 text")
 
@@ -138,7 +144,9 @@ def _validate_integer(field: str, value: Any, lowest: int, highest: int) -> None
 
 
 def _validate_guidance(field: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    # Only floats have values that are not finite; an int may be too large for math.isfinite.
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or (isinstance(value, float) and not math.isfinite(value)):
         raise ParameterError(field, "must be a finite number")
     if not MIN_GUIDANCE <= value <= MAX_GUIDANCE:
         raise ParameterError(field, f"must be from {MIN_GUIDANCE:g} to {MAX_GUIDANCE:g}")

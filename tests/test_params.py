@@ -77,6 +77,7 @@ def test_a_size_is_taken_only_in_its_range_and_by_eights(size: int) -> None:
         ("guidance_scale", math.nan, "finite"),
         ("guidance_scale", math.inf, "finite"),
         ("guidance_scale", -0.5, "from 0 to 50"),
+        ("guidance_scale", 10**400, "from 0 to 50"),
         ("seed", 2**70, "from 0 to"),
         ("seed", -1, "from 0 to"),
         ("prompt", "", "is empty"),
@@ -86,6 +87,7 @@ def test_a_size_is_taken_only_in_its_range_and_by_eights(size: int) -> None:
         ("negative_prompt", None, "must be text"),
         ("scheduler", "unipc", "not one that sdtui knows"),
         ("model", "", "is empty"),
+        ("model", "/models/\udcff", "not UTF-8"),
         ("preview_every", -1, "from 0 to 200"),
     ],
 )

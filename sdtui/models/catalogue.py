@@ -41,7 +41,9 @@ def entries() -> list[CatalogueEntry]:
     known = [
         _entry(POCKET, "Pocket", "comes with sdtui, draws emoji on a CPU"),
         _entry(
-            STABLE_DIFFUSION_1_5, "Stable Diffusion 1.5", "from the Hugging Face hub, about 2 GB"
+            STABLE_DIFFUSION_1_5,
+            "Stable Diffusion 1.5",
+            "from the Hugging Face hub, 2 GB for a GPU, 4 GB for a CPU",
         ),
     ]
     names = {entry.name for entry in known}
@@ -62,21 +64,29 @@ def locate(model: str) -> Path | str:
     for folder in _own_folders():
         if folder.name == model:
             return folder
-    folder = Path(model).expanduser()
-    if folder.is_dir():
-        return folder.resolve()
-    if folder.is_file():
+    shown = clean(model, limit=200)
+    try:
+        folder = Path(model).expanduser()
+        if folder.is_dir():
+            return folder.resolve()
+        if folder.is_file():
+            raise ModelError(
+                "Not a model folder",
+                f"{shown} is a file.",
+                "Give a folder in diffusers layout, the one that holds model_index.json.",
+            )
+    except (OSError, RuntimeError) as error:
+        # No permission, a name too long, or the home of a user who is not there.
+        reason = error.strerror if isinstance(error, OSError) else error
         raise ModelError(
-            "Not a model folder",
-            f"{clean(model)} is a file.",
-            "Give a folder in diffusers layout, the one that holds model_index.json.",
-        )
-    if _HUB_ID.fullmatch(model):
+            "The model's folder cannot be reached", f"{shown}: {reason}", _known_models()
+        ) from error
+    if _is_hub_id(model):
         return _MOVED.get(model, model)
     raise ModelError(
         "Unknown model",
-        f"{clean(model, limit=200)} is neither a model's name, nor a folder, nor a hub id.",
-        f"Known models: {', '.join(entry.name for entry in entries())}.",
+        f"{shown} is neither a model's name, nor a folder, nor a hub id.",
+        _known_models(),
     )
 
 
@@ -88,19 +98,24 @@ def moved_note(model: str) -> str | None:
 
 
 def native_size(model: str) -> tuple[int, int]:
-    """Width and height in pixels that the model was trained for, 512 by 512 if it is not at hand.
+    """Width and height in pixels that the model was trained for, 512 by 512 where it does not say.
 
     It is the U-Net's `sample_size` times the VAE's scale factor, from the model's folder or the
     hub's cache; nothing is downloaded.
     """
     unet = _read_json(_file_at_hand(model, "unet/config.json"))
     vae = _read_json(_file_at_hand(model, "vae/config.json"))
-    sample_size = unet.get("sample_size")
     blocks = vae.get("block_out_channels")
-    if not sample_size or not blocks:
+    match unet.get("sample_size"):
+        case int(side):
+            height = width = side
+        case [int(height), int(width)]:
+            pass
+        case _:
+            return _DEFAULT_SIZE
+    if not isinstance(blocks, list) or not blocks:
         return _DEFAULT_SIZE
     factor = 2 ** (len(blocks) - 1)
-    height, width = sample_size if isinstance(sample_size, list) else (sample_size, sample_size)
     return width * factor, height * factor
 
 
@@ -119,7 +134,10 @@ def is_at_hand(model: str) -> bool:
 
 def example_prompts(model: str) -> list[str]:
     """Prompts that suit the model, from its `things.json`; none for models without one."""
-    return list(_read_json(_file_at_hand(model, "things.json")).get("examples", []))
+    examples = _read_json(_file_at_hand(model, "things.json")).get("examples")
+    if not isinstance(examples, list):
+        return []
+    return [prompt for prompt in examples if isinstance(prompt, str)]
 
 
 def _entry(name: str, title: str, description: str) -> CatalogueEntry:
@@ -132,6 +150,23 @@ def _own_folders() -> list[Path]:
     if not directory.is_dir():
         return []
     return sorted(path.parent for path in directory.glob("*/model_index.json"))
+
+
+def _known_models() -> str:
+    return f"Known models: {', '.join(clean(entry.name) for entry in entries())}."
+
+
+def _is_hub_id(model: str) -> bool:
+    """Whether the hub may have a model of that name."""
+    if not _HUB_ID.fullmatch(model):
+        return False
+    from huggingface_hub.utils import HFValidationError, validate_repo_id
+
+    try:
+        validate_repo_id(model)
+    except HFValidationError:
+        return False
+    return True
 
 
 def _file_at_hand(model: str, name: str) -> Path | None:

@@ -78,13 +78,28 @@ def test_the_old_address_of_stable_diffusion_is_mapped_and_said() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["no-such-model", "a/b/c", "https://hub/a/b", "one/two three", "/nowhere"]
+    "name",
+    [
+        "no-such-model",
+        "a/b/c",
+        "https://hub/a/b",
+        "one/two three",
+        "/nowhere",
+        "some--one/model",
+        "someone/model-",
+        "someone/model.git",
+        "~nobody-of-this-name/model",
+        "x" * 5_000,
+        "nul\0nul",
+    ],
 )
 def test_anything_else_is_refused_with_the_known_names(name: str) -> None:
     with pytest.raises(ModelError) as caught:
         catalogue.locate(name)
 
     assert "pocket" in caught.value.remedy
+    assert catalogue.native_size(name) == (512, 512)
+    assert catalogue.tokenizer_folder(name) is None
 
 
 def test_a_single_file_is_refused_with_the_reason(tmp_path: Path) -> None:
@@ -109,6 +124,29 @@ def test_the_native_size_is_the_unets_times_the_vaes_factor(tmp_path: Path) -> N
 
 def test_a_model_that_is_not_at_hand_is_taken_for_512() -> None:
     assert catalogue.native_size("stable-diffusion-v1-5/stable-diffusion-v1-5") == (512, 512)
+
+
+@pytest.mark.parametrize(
+    ("sample_size", "blocks", "size"),
+    [
+        ([32, 64], [1, 1, 1, 1], (512, 256)),
+        (64, [1, 1, 1], (256, 256)),
+        ("64", [1, 1, 1, 1], (512, 512)),
+        (64.5, [1, 1, 1, 1], (512, 512)),
+        ([1, 2, 3], [1, 1, 1, 1], (512, 512)),
+        (96, 4, (512, 512)),
+        (96, [], (512, 512)),
+        (None, None, (512, 512)),
+    ],
+)
+def test_a_size_is_taken_from_a_configuration_that_tells_one(
+    tmp_path: Path, sample_size: object, blocks: object, size: tuple[int, int]
+) -> None:
+    folder = put_model(tmp_path / "mine")
+    (folder / "unet" / "config.json").write_text(json.dumps({"sample_size": sample_size}))
+    (folder / "vae" / "config.json").write_text(json.dumps({"block_out_channels": blocks}))
+
+    assert catalogue.native_size(str(folder)) == size
 
 
 def test_the_hubs_cache_is_looked_into(empty_hub_cache: Path) -> None:
@@ -136,7 +174,11 @@ def test_a_model_that_is_not_at_hand_has_no_tokenizer_yet() -> None:
 def test_the_bundled_model_has_examples_and_others_have_none(tmp_path: Path) -> None:
     assert all(prompt.strip() for prompt in catalogue.example_prompts("pocket"))
     assert len(catalogue.example_prompts("pocket")) >= 3
-    assert catalogue.example_prompts(str(put_model(tmp_path / "mine"))) == []
+    folder = put_model(tmp_path / "mine")
+    assert catalogue.example_prompts(str(folder)) == []
+    for examples in (5, [{"a": 1}, 2]):
+        (folder / "things.json").write_text(json.dumps({"examples": examples}))
+        assert catalogue.example_prompts(str(folder)) == []
 
 
 def test_the_catalogue_needs_no_torch() -> None:
