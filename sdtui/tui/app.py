@@ -103,6 +103,11 @@ class SdtuiApp(App[None]):
         """How many jobs the engine still has, as far as is known here."""
         return self.main.run_view.unfinished if self.main.is_filled else 0
 
+    def on_terminal_supports_synchronized_output(self) -> None:
+        """The terminal answered: the preview's pace hangs on it."""
+        if self.main.is_filled:
+            self.main.run_view.preview.terminal_answered()
+
     def _fatal_error(self) -> None:
         from sdtui.tui.crash import report_of, write_crash_log
 

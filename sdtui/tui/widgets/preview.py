@@ -199,8 +199,9 @@ class Preview(Container):
         driver = self.app._driver
         if not self._owed or self._asked is not None:
             return
-        if self._terminal_answers and driver is not None:
+        if driver is not None and not self.app.is_headless:
             driver.write(_QUESTION)
+        if self._terminal_answers:
             self._asked = self.set_timer(_ANSWER_SECONDS, self._no_answer)
         else:
             self._settle()
