@@ -216,18 +216,23 @@ def _class_name(component: str, part: Any) -> str:
 
 def _check_fit(folder: Path, parts: dict[str, Any]) -> None:
     """Refuse parts that do not work together as text to image."""
-    unet, vae, text_encoder = parts["unet"].config, parts["vae"].config, parts["text_encoder"]
-    hidden = text_encoder.config.hidden_size
+    unet, vae, text = parts["unet"].config, parts["vae"].config, parts["text_encoder"].config
+    length = parts["tokenizer"].model_max_length
     reason = ""
-    if unet.in_channels != vae.latent_channels:
+    if length > text.max_position_embeddings:
+        reason = (
+            f"the tokenizer cuts at {length} tokens and the text encoder has "
+            f"{text.max_position_embeddings} positions"
+        )
+    elif unet.in_channels != vae.latent_channels:
         reason = (
             f"the U-Net takes {unet.in_channels} channels and the VAE has {vae.latent_channels} "
             "(an inpainting model?)"
         )
-    elif unet.cross_attention_dim != hidden:
+    elif unet.cross_attention_dim != text.hidden_size:
         reason = (
             f"the U-Net attends to {unet.cross_attention_dim} numbers a token and the text "
-            f"encoder gives {hidden}"
+            f"encoder gives {text.hidden_size}"
         )
     elif unet.time_cond_proj_dim is not None:
         reason = "the U-Net wants the guidance scale as an input (a distilled consistency model)"

@@ -29,13 +29,14 @@ def decode(vae: AutoencoderKL, latents: torch.Tensor) -> DecodedImage:
     afterwards). Raises `GenerationError` when the latents or the decoded picture are not finite:
     such a picture would be black.
     """
-    started = time.perf_counter()
     if not _all_finite(latents):
         raise GenerationError(
             "The latents are not numbers any more",
             "They overflowed while denoising, so there is no picture to decode.",
             "Lower the guidance scale, try another scheduler, or load the model in float32.",
         )
+    # The question above has waited for the device to finish the loop.
+    started = time.perf_counter()
     image = _decoder_output(vae, latents)
     upcast = False
     if not _all_finite(image) and vae.dtype != torch.float32:
@@ -44,7 +45,7 @@ def decode(vae: AutoencoderKL, latents: torch.Tensor) -> DecodedImage:
     if not _all_finite(image):
         raise GenerationError(
             "The VAE's picture is not made of numbers",
-            "The decoder overflowed, in float32 too.",
+            "The decoder overflowed in float32.",
             "The VAE's weights are probably damaged: load the model again or get another copy.",
         )
     return DecodedImage(to_image(image), time.perf_counter() - started, upcast)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -43,12 +44,12 @@ class DenoisingStep:
         Every scheduler shows the U-Net variance-preserving latents, x = a x0 + s e with
         a^2 + s^2 = 1 and s / a = `sigma` (Karras et al., 2022, arXiv:2206.00364, table 1), so one
         formula serves them all. With v = a e - s x0 (Salimans and Ho, 2022, arXiv:2202.00512),
-        x0 = a x - s v.
+        x0 = a x - s v. At the pure noise of a schedule without a signal at its end, `sigma` is
+        infinite, a is 0 and s is 1.
         """
         x = self.latent_model_input.float()
         prediction = self.noise_pred.float()
-        alpha = (1 + self.sigma**2) ** -0.5
-        sigma = self.sigma * alpha
+        alpha, sigma = math.cos(math.atan(self.sigma)), math.sin(math.atan(self.sigma))
         if self.prediction_type == "epsilon":
             return (x - sigma * prediction) / alpha
         if self.prediction_type == "v_prediction":

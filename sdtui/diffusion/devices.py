@@ -49,8 +49,9 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     """The precision of that name; "auto" is float16 on a GPU and float32 on the CPU.
 
     Stable Diffusion 1.5 is published in float16 and its U-Net stays within that range, with three
-    more bits of mantissa than bfloat16; where the VAE does not, `decode` notices. A CPU computes
-    in float32 natively and in half precision by emulation. Raises `ModelError` for other names.
+    more bits of mantissa than bfloat16; where the VAE does not, `decode` notices. Every CPU
+    computes in float32, few in half precision without emulating it. Raises `ModelError` for other
+    names.
     """
     if name == "auto":
         return torch.float32 if device.type == "cpu" else torch.float16

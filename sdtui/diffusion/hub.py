@@ -18,7 +18,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 from huggingface_hub.hf_api import RepoFile
-from huggingface_hub.utils import tqdm
+from huggingface_hub.utils import httpx, tqdm
 
 from sdtui.diffusion.layout import MODEL_INDEX, check_model_index, choose_files, list_files
 from sdtui.errors import ModelError
@@ -35,6 +35,14 @@ class DownloadProgress:
 
 Report = Callable[[DownloadProgress], None]
 
+_UNREACHABLE = (
+    OfflineModeIsEnabled,
+    LocalEntryNotFoundError,
+    HfHubHTTPError,
+    httpx.HTTPError,
+    OSError,
+)
+
 
 def fetch(repo_id: str, *, half: bool, report: Report) -> Path:
     """The folder of a hub model, downloaded if the cache does not hold it whole.
@@ -48,8 +56,6 @@ def fetch(repo_id: str, *, half: bool, report: Report) -> Path:
         return cached
     try:
         return _download(repo_id, half, report)
-    except ModelError:
-        raise
     except (GatedRepoError, RepositoryNotFoundError, HFValidationError) as error:
         raise ModelError(
             "The hub has no such model for you",
@@ -63,23 +69,8 @@ def fetch(repo_id: str, *, half: bool, report: Report) -> Path:
             f"{repo_id} holds no {MODEL_INDEX}.",
             "Choose a model in diffusers layout.",
         ) from error
-    except (OfflineModeIsEnabled, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+    except _UNREACHABLE as error:
         raise _unreachable(repo_id, error) from error
-    except Exception as error:
-        # The hub's HTTP client is its own choice, and so are the errors of a lost connection.
-        if isinstance(error, _http_errors()):
-            raise _unreachable(repo_id, error) from error
-        raise
-
-
-def _http_errors() -> tuple[type[Exception], ...]:
-    from huggingface_hub.utils import _http
-
-    for name in ("httpx2", "httpx"):
-        client = getattr(_http, name, None)
-        if client is not None:
-            return (client.HTTPError,)
-    return ()
 
 
 def _unreachable(repo_id: str, error: Exception) -> ModelError:

@@ -75,13 +75,14 @@ def _required(names: Collection[str], where: str, name: str) -> str:
 
 
 def _tokenizer_files(names: Collection[str], where: str) -> list[str]:
-    settings = [name for name in names if name == "tokenizer/tokenizer_config.json"]
+    # Without its configuration a tokenizer does not know where to cut.
+    settings = _required(names, where, "tokenizer/tokenizer_config.json")
     if "tokenizer/tokenizer.json" in names:
-        return ["tokenizer/tokenizer.json", *settings]
+        return ["tokenizer/tokenizer.json", settings]
     return [
         _required(names, where, "tokenizer/vocab.json"),
         _required(names, where, "tokenizer/merges.txt"),
-        *settings,
+        settings,
     ]
 
 
@@ -130,7 +131,7 @@ def check_safetensors(path: Path) -> None:
     """Compare a file's length with what its header promises, without reading the weights.
 
     The header is an 8-byte little-endian length and JSON with each tensor's `data_offsets`.
-    Raises `ModelError` naming the file; a short one would end the process when it is read.
+    Raises `ModelError` naming the file, so that damage is told before any weights are read.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -139,7 +140,9 @@ def check_safetensors(path: Path) -> None:
             raise _damaged(path, f"It has {size:,} bytes, too few for its own header.")
         try:
             header = json.loads(file.read(header_size))
-            ends = [entry["data_offsets"][1] for name, entry in header.items() if name[:2] != "__"]
+            ends = [
+                entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"
+            ]
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise _damaged(path, "Its header is no safetensors header.") from error
     expected = 8 + header_size + max(ends, default=0)

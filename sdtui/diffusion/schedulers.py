@@ -24,7 +24,8 @@ from diffusers import (
 from sdtui.errors import ModelError
 from sdtui.params import SCHEDULERS
 
-_NO_RESCALED_SIGMAS = {
+# A name says how its noise levels are spaced, whatever the model's own scheduler does.
+_OWN_SPACING = {
     "use_karras_sigmas": False,
     "use_exponential_sigmas": False,
     "use_beta_sigmas": False,
@@ -34,16 +35,11 @@ _SCHEDULERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "UniPC": (UniPCMultistepScheduler, {}),
     "DPM++ 2M": (
         DPMSolverMultistepScheduler,
-        {"algorithm_type": "dpmsolver++", "solver_order": 2, **_NO_RESCALED_SIGMAS},
+        {"algorithm_type": "dpmsolver++", "solver_order": 2},
     ),
     "DPM++ 2M Karras": (
         DPMSolverMultistepScheduler,
-        {
-            "algorithm_type": "dpmsolver++",
-            "solver_order": 2,
-            **_NO_RESCALED_SIGMAS,
-            "use_karras_sigmas": True,
-        },
+        {"algorithm_type": "dpmsolver++", "solver_order": 2, "use_karras_sigmas": True},
     ),
     "DPM++ 2S": (
         DPMSolverSinglestepScheduler,
@@ -58,7 +54,7 @@ _SCHEDULERS: dict[str, tuple[Any, dict[str, Any]]] = {
     # Stable Diffusion was published with the linear multistep half of PNDM alone.
     "PNDM": (PNDMScheduler, {"skip_prk_steps": True}),
     "LMS": (LMSDiscreteScheduler, {}),
-    "DEIS": (DEISMultistepScheduler, {}),
+    "DEIS": (DEISMultistepScheduler, {"algorithm_type": "deis"}),
     "LCM": (LCMScheduler, {}),
 }
 assert tuple(_SCHEDULERS) == SCHEDULERS
@@ -107,7 +103,7 @@ class Schedule:
 def make_scheduler(name: str, config: Mapping[str, Any]) -> Any:
     """The diffusers scheduler behind a user's name, built from the model's scheduler config."""
     scheduler_class, overrides = _SCHEDULERS[name]
-    return scheduler_class.from_config(config, **overrides)
+    return scheduler_class.from_config(config, **{**_OWN_SPACING, **overrides})
 
 
 def make_schedule(name: str, config: Mapping[str, Any], num_inference_steps: int) -> Schedule:

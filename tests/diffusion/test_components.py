@@ -107,6 +107,7 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
     "name",
     [
         "tokenizer/tokenizer.json",
+        "tokenizer/tokenizer_config.json",
         "text_encoder/config.json",
         "text_encoder/model.safetensors",
         "unet/config.json",
@@ -235,6 +236,12 @@ def test_parts_that_do_not_fit_each_other_are_refused(model: Path) -> None:
     safetensors.torch.save_file(weights, path, {"format": "pt"})
 
     assert "inpainting" in refusal(model).message
+
+
+def test_a_tokenizer_that_cuts_beyond_the_text_encoders_positions_is_refused(model: Path) -> None:
+    change_json(model / "tokenizer" / "tokenizer_config.json", model_max_length=200)
+
+    assert "cuts at 200 tokens" in refusal(model).message
 
 
 @pytest.mark.parametrize("device", ["tpu", "cuda:99", "", "meta"])

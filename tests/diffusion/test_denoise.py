@@ -188,6 +188,22 @@ def test_every_scheduler_shows_the_picture_that_the_unet_has_in_mind(
     torch.testing.assert_close(seen[-1].latents, PICTURE, rtol=0, atol=0.2)
 
 
+@pytest.mark.parametrize("name", ["DDIM", "LCM"])
+def test_a_schedule_that_begins_without_any_signal_shows_a_picture_too(name: str) -> None:
+    config = {
+        **STABLE_DIFFUSION_1_5,
+        "prediction_type": "v_prediction",
+        "rescale_betas_zero_snr": True,
+        "timestep_spacing": "trailing",
+    }
+    schedule = make_schedule(name, config, 4)
+
+    step = next(steps(schedule, FakeUNet(), guidance(1.0)))
+
+    assert step.sigma == float("inf")
+    torch.testing.assert_close(step.denoised, -step.noise_pred)
+
+
 @pytest.mark.parametrize(
     ("name", "prediction_type"),
     [pair for pair in COMBINATIONS if pair[0] in ("Euler", "Euler a", "Heun", "DDIM")],

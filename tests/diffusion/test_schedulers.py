@@ -46,6 +46,19 @@ def test_noise_falls_from_the_first_call_to_the_last(name: str, num_inference_st
     assert sigmas == sorted(sigmas, reverse=True)
 
 
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_a_name_means_the_same_whatever_the_models_own_scheduler_is(name: str) -> None:
+    own = {
+        **STABLE_DIFFUSION_1_5,
+        "_class_name": "DPMSolverMultistepScheduler",
+        "algorithm_type": "sde-dpmsolver++",
+        "use_karras_sigmas": True,
+    }
+
+    plain = make_schedule(name, STABLE_DIFFUSION_1_5, 10)
+    assert make_schedule(name, own, 10).sigmas.tolist() == plain.sigmas.tolist()
+
+
 def test_heun_asks_the_model_twice_a_step_but_for_the_last() -> None:
     assert len(make_schedule("Heun", STABLE_DIFFUSION_1_5, 25)) == 49
 
