@@ -118,8 +118,12 @@ def _report_defect(error: Exception) -> int:
 
     log = log_dir() / "crash.log"
     try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Prompts and paths may stand in it, so it is the user's alone.
+        log.unlink(missing_ok=True)
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.writelines(traceback.format_exception(error))
         remedy = f"The details are in {log}: please report them."
     except OSError as refusal:
         remedy = f"Its details could not be written to {log}: {refusal.strerror}."

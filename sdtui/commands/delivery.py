@@ -23,31 +23,33 @@ def checked(output: Path, *, force: bool) -> Path:
     if not output.parent.is_dir():
         raise ParameterError(_OPTION, f"{clean(str(output.parent))} is no folder", "Make it first.")
     if not force and (output.exists() or output.is_symlink()):
-        raise _taken(output)
+        raise ParameterError(_OPTION, f"{shown} exists", "Choose another name, or add --force.")
     return output
 
 
-def deliver(content: bytes, output: Path, *, force: bool) -> None:
-    """Write the PNG `content` to `output`; only with `force` over a file that is there.
+def deliver(picture: Path, output: Path, *, force: bool) -> None:
+    """Copy the saved `picture` to `output`; only with `force` over a file that is there.
 
-    Raises `GenerationError` when the disk or the folder refuses.
+    Raises `GenerationError` when the name was taken meanwhile, or the disk or folder refuses.
     """
     try:
+        content = picture.read_bytes()
         if force:
-            temporary = output.with_name(f".{secrets.token_hex(8)}.png")
-            write_new(temporary, content)
-            temporary.replace(output)
+            _replace(output, content)
         else:
             write_new(output, content)
-    except FileExistsError:
-        raise _taken(output) from None
     except OSError as error:
         raise GenerationError(
-            "The picture could not be written", f"{output}: {error.strerror}", ""
+            "The picture could not be copied to where you want it",
+            f"{output}: {error.strerror}",
+            f"It is kept as {picture}.",
         ) from error
 
 
-def _taken(output: Path) -> ParameterError:
-    return ParameterError(
-        _OPTION, f"{clean(str(output))} exists", "Choose another name, or add --force."
-    )
+def _replace(output: Path, content: bytes) -> None:
+    temporary = output.with_name(f".{secrets.token_hex(8)}.png")
+    write_new(temporary, content)
+    try:
+        temporary.replace(output)
+    finally:
+        temporary.unlink(missing_ok=True)

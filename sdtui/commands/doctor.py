@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import asdict
 from typing import Annotated
@@ -10,6 +11,7 @@ from typing import Annotated
 import typer
 
 from sdtui.commands import findings
+from sdtui.commands.terminal import color_count
 from sdtui.text import clean
 
 _COLORS = {findings.OK: "32", findings.WARN: "33", findings.BROKEN: "31"}
@@ -32,7 +34,7 @@ def doctor(
 
 def _print(finding: findings.Finding) -> None:
     state = f"{finding.state:<6}"
-    if sys.stdout.isatty():
+    if sys.stdout.isatty() and color_count(os.environ) > 2:
         state = f"\x1b[{_COLORS[finding.state]}m{state}\x1b[0m"
     print(f"{state} {clean(finding.name):<13} {clean(finding.value)}", flush=True)
     if finding.remedy:

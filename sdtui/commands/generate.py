@@ -10,7 +10,7 @@ import typer
 
 from sdtui.commands import delivery
 from sdtui.commands.output import EventLines, Reporter, note, print_path
-from sdtui.errors import ParameterError, SdtuiError, TerminalError
+from sdtui.errors import ParameterError
 from sdtui.models import catalogue
 from sdtui.params import SCHEDULERS, GenerationParams, random_seed, scheduler_name
 
@@ -71,8 +71,8 @@ def generate(
 ) -> int:
     """Draw one picture and print where it is saved."""
     if show and json:
-        raise TerminalError(
-            "--show and --json do not go together", "Both write to the output.", "Choose one."
+        raise ParameterError(
+            "--show", "does not go with --json", "Both write to the output: choose one."
         )
     output = delivery.checked(output, force=force) if output else None
     where = catalogue.locate(model)
@@ -135,7 +135,7 @@ def _prompt(argument: str) -> str:
     return sys.stdin.buffer.read().decode("utf-8", "surrogateescape").strip()
 
 
-def _as_option(error: ParameterError) -> SdtuiError:
+def _as_option(error: ParameterError) -> ParameterError:
     """The error under the name by which the user gave the value."""
     if error.field == "prompt":
         return error

@@ -61,7 +61,7 @@ def draw(
     except OSError as error:
         raise GenerationError("The picture could not be saved", str(error)) from error
     if output:
-        deliver(path.read_bytes(), output, force=force)
+        deliver(path, output, force=force)
         path = output
     show(
         JobSaved(

@@ -30,7 +30,10 @@ class Reporter(Protocol):
 
 
 class EventLines:
-    """Every event as one line of JSON on stdout, in ASCII, without the bytes of pictures."""
+    """Every event as one line of JSON on stdout, in ASCII, without the bytes of pictures.
+
+    JSON knows neither NaN nor infinity, which overflowing latents have: they are null.
+    """
 
     def show(self, event: Event) -> None:
         """Print one event at once."""
@@ -40,7 +43,7 @@ class EventLines:
 
         record = msgspec.to_builtins(event, builtin_types=(bytes,))
         record.pop("rgb", None)
-        print(json.dumps(record), flush=True)
+        print(json.dumps(msgspec.json.decode(msgspec.json.encode(record))), flush=True)
 
     def __enter__(self) -> EventLines:
         return self

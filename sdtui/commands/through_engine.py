@@ -45,7 +45,7 @@ def draw(
     except asyncio.CancelledError:
         raise SystemExit(128 + signal.SIGTERM) from None
     if isinstance(end, JobSaved) and output:
-        deliver(Path(end.path).read_bytes(), output, force=force)
+        deliver(Path(end.path), output, force=force)
         end = msgspec.structs.replace(end, path=str(output))
     show(end)
     return _picture(end)

@@ -121,6 +121,7 @@ def test_a_defect_leaves_its_traceback_in_a_file(
     assert str(log) in outcome.err
     assert "Traceback" not in outcome.err
     assert "Traceback" in log.read_text()
+    assert log.stat().st_mode & 0o777 == 0o600
 
 
 def test_models_lists_the_bundled_one_first(sdtui: Callable) -> None:

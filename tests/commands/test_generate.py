@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import signal
 import sys
@@ -14,9 +15,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from sdtui.commands.output import print_path
+from sdtui.commands.delivery import deliver
+from sdtui.commands.output import EventLines, print_path
 from sdtui.commands.picture import fitted
+from sdtui.errors import GenerationError
 from sdtui.history.images import read_params
+from sdtui.protocol.events import StepCompleted
 from tests.commands.conftest import SDTUI
 from tests.terminal import Terminal
 
@@ -45,7 +49,7 @@ def events(out: str) -> list[dict[str, Any]]:
         (["x", "-o", "apple.jpg"], "is no PNG", 2),
         (["x", "-o", "/nowhere/apple.png"], "-o: /nowhere is no folder", 2),
         (["x", "-o", "."], "is a folder", 2),
-        (["x", "--show", "--json"], "--show and --json do not go together", 2),
+        (["x", "--show", "--json"], "--show: does not go with --json", 2),
     ],
 )
 def test_bad_input_gets_a_message_and_an_exit_code(
@@ -82,6 +86,34 @@ def test_a_path_leaves_byte_for_byte_where_no_terminal_reads_it(
     print_path(Path(name))
     sys.stdout.flush()
     assert capfdbinary.readouterr().out == os.fsencode(name) + b"\n"
+
+
+def test_a_copy_that_the_folder_refuses_names_the_picture_that_is_kept(tmp_path: Path) -> None:
+    kept, output = tmp_path / "kept.png", tmp_path / "apple.png"
+    kept.write_bytes(b"drawn")
+    output.mkdir()
+    for force in (False, True):
+        with pytest.raises(GenerationError, match=f"kept as {kept}"):
+            deliver(kept, output, force=force)
+    assert sorted(tmp_path.iterdir()) == [output, kept]
+
+
+def test_numbers_that_json_does_not_know_are_null(capsys: pytest.CaptureFixture[str]) -> None:
+    step = StepCompleted(
+        job_id="1",
+        step_index=0,
+        count=1,
+        timestep=999,
+        sigma=math.inf,
+        latents_mean=math.nan,
+        latents_std=1,
+        guidance_scale=7.5,
+        guidance_norm=None,
+        seconds=0.1,
+    )
+    EventLines().show(step)
+    told = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert (told["sigma"], told["latents_mean"], told["latents_std"]) == (None, None, 1)
 
 
 # In this process --------------------------------------------------------------------------------
