@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -40,7 +42,8 @@ def decode(vae: AutoencoderKL, latents: torch.Tensor) -> DecodedImage:
     image = _decoder_output(vae, latents)
     upcast = False
     if not _all_finite(image) and vae.dtype != torch.float32:
-        image = _decoder_output_in_float32(vae, latents)
+        with in_float32(vae):
+            image = _decoder_output(vae, latents.float())
         upcast = True
     if not _all_finite(image):
         raise GenerationError(
@@ -56,13 +59,14 @@ def _decoder_output(vae: AutoencoderKL, latents: torch.Tensor) -> torch.Tensor:
     return vae.decode(latents / vae.config.scaling_factor, return_dict=False)[0]
 
 
-def _decoder_output_in_float32(vae: AutoencoderKL, latents: torch.Tensor) -> torch.Tensor:
+@contextmanager
+def in_float32(vae: AutoencoderKL) -> Iterator[None]:
+    """The VAE in float32 for a while; half-precision weights come back unchanged."""
     dtype = vae.dtype
     vae.to(torch.float32)
     try:
-        return _decoder_output(vae, latents.float())
+        yield
     finally:
-        # Half-precision weights survive the way up and down unchanged.
         vae.to(dtype)
 
 

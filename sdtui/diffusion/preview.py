@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from diffusers import AutoencoderKL
 
+from sdtui.diffusion.decode import in_float32
+
 VAE_SHARE = 0.02
 """The share of the steps' time that previews through the VAE may take."""
 _LONGEST_SIDE = 256
@@ -110,21 +112,23 @@ def fit_latent_to_rgb(vae: AutoencoderKL) -> tuple[torch.Tensor, torch.Tensor]:
     """Least squares between this VAE's latents and its own decoded colours.
 
     The latents are those of soft colour fields, so they lie where pictures lie; each latent is
-    compared with the mean colour of the pixels that it becomes.
+    compared with the mean colour of the pixels that it becomes. It runs in float32, as some VAEs
+    overflow in half precision; what a damaged one gives is left to `decode` to tell.
     """
     generator = torch.Generator("cpu").manual_seed(0)
     corners = torch.rand((_FIT_PICTURES, 3, 4, 4), generator=generator) * 2.4 - 1.2
     fields = torch.nn.functional.interpolate(corners, size=_FIT_SIDE, mode="bilinear")
-    pictures = fields.clamp(-1, 1).to(vae.device, vae.dtype)
+    pictures = fields.clamp(-1, 1).to(vae.device)
 
-    latents = vae.encode(pictures).latent_dist.mean
-    decoded = vae.decode(latents, return_dict=False)[0].float()
+    with in_float32(vae):
+        latents = vae.encode(pictures).latent_dist.mean
+        decoded = vae.decode(latents, return_dict=False)[0]
     colours = torch.nn.functional.adaptive_avg_pool2d(decoded, latents.shape[-2:])
 
     channels = latents.shape[1]
-    inputs = (latents.float() * vae.config.scaling_factor).permute(0, 2, 3, 1)
-    inputs = inputs.reshape(-1, channels).cpu()
-    targets = colours.permute(0, 2, 3, 1).reshape(-1, 3).cpu()
+    inputs = (latents * vae.config.scaling_factor).permute(0, 2, 3, 1)
+    inputs = inputs.reshape(-1, channels).cpu().nan_to_num(0, 0, 0)
+    targets = colours.permute(0, 2, 3, 1).reshape(-1, 3).cpu().nan_to_num()
     with_bias = torch.cat([inputs, torch.ones(len(inputs), 1)], dim=1)
     solution = torch.linalg.lstsq(with_bias, targets.clamp(-1, 1)).solution.to(vae.device)
     return solution[:channels], solution[channels]

@@ -6,21 +6,13 @@ import copy
 
 import pytest
 import torch
-from diffusers import AutoencoderKL
 
 from sdtui.diffusion.components import LoadedComponents
 from sdtui.diffusion.decode import decode
 from sdtui.errors import GenerationError
+from tests.diffusion.overflow import overflowing
 
 LATENTS = torch.randn((1, 4, 8, 12), generator=torch.Generator().manual_seed(5))
-
-
-def overflowing_vae(components: LoadedComponents) -> AutoencoderKL:
-    """The VAE in float16 whose first layer goes beyond 65,504; float32 normalises that away."""
-    vae = copy.deepcopy(components.vae)
-    with torch.no_grad():
-        vae.decoder.conv_in.weight.mul_(1e6).clamp_(-6e4, 6e4)
-    return vae.to(torch.float16)
 
 
 def test_a_picture_has_eight_pixels_to_a_latent(components: LoadedComponents) -> None:
@@ -34,7 +26,7 @@ def test_a_picture_has_eight_pixels_to_a_latent(components: LoadedComponents) ->
 def test_a_half_precision_overflow_is_noticed_and_decoded_in_float32(
     components: LoadedComponents,
 ) -> None:
-    vae = overflowing_vae(components)
+    vae = overflowing(components.vae)
     in_float32 = copy.deepcopy(vae).to(torch.float32)
 
     decoded = decode(vae, LATENTS.half())

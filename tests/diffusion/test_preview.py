@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from diffusers import AutoencoderKL
 
 from sdtui.diffusion.components import LoadedComponents
 from sdtui.diffusion.preview import VAE_SHARE, PreviewDecoder, is_sd_1_vae, latent_to_rgb
+from tests.diffusion.overflow import overflowing
 
 LATENTS = torch.randn((1, 4, 8, 12), generator=torch.Generator().manual_seed(5))
 
@@ -91,6 +94,26 @@ def test_a_large_frame_of_the_vae_is_averaged_down(previews: PreviewDecoder) -> 
 
     assert (frame.width, frame.height) == (32, 160)
     assert len(frame.rgb) == 32 * 160 * 3
+
+
+def test_a_vae_that_overflows_in_half_precision_is_fitted_all_the_same(
+    components: LoadedComponents,
+) -> None:
+    vae = overflowing(components.vae)
+
+    frame = PreviewDecoder(vae).decode(LATENTS.half())
+
+    assert len(set(frame.rgb)) > 2
+    assert vae.dtype == torch.float16
+
+
+def test_a_damaged_vae_is_left_to_the_decoding(components: LoadedComponents) -> None:
+    vae = copy.deepcopy(components.vae)
+    with torch.no_grad():
+        vae.decoder.conv_out.bias.fill_(float("nan"))
+        vae.encoder.conv_out.bias.fill_(float("inf"))
+
+    assert len(PreviewDecoder(vae).decode(LATENTS).rgb) == 12 * 8 * 3
 
 
 def test_an_estimate_that_overflowed_is_still_a_frame(previews: PreviewDecoder) -> None:
