@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import PurePath
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -15,10 +15,12 @@ from textual.screen import Screen
 
 from sdtui.params import GenerationParams
 from sdtui.tui.actions import ACTIONS, bindings
-from sdtui.tui.bridge import Connect, connect_to_engine
 from sdtui.tui.screens.main import MainScreen
 from sdtui.tui.stylesheets import styles_dir
 from sdtui.tui.themes import DARK, LIGHT
+
+if TYPE_CHECKING:
+    from sdtui.tui.bridge import Connect
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SECOND_CTRL_C_SECONDS = 2.0
@@ -27,7 +29,8 @@ _SECOND_CTRL_C_SECONDS = 2.0
 class SdtuiApp(App[None]):
     """Watches the engine and asks it for pictures.
 
-    `connect` reaches the engine; `start` is what the prompts and settings show at first.
+    `connect` reaches the engine, by default the user's own; `start` is what the prompts and
+    settings show at first.
     """
 
     # Textual loads a screen's own sheet when it is pushed, which the first one never is.
@@ -42,7 +45,7 @@ class SdtuiApp(App[None]):
     ]
 
     def __init__(
-        self, connect: Connect = connect_to_engine, start: GenerationParams | None = None
+        self, connect: Connect | None = None, start: GenerationParams | None = None
     ) -> None:
         super().__init__()
         self.register_theme(DARK)

@@ -13,10 +13,8 @@ from textual.timer import Timer
 
 from sdtui.errors import ParameterError, SdtuiError
 from sdtui.params import GenerationParams
-from sdtui.protocol.events import JobStarted
 from sdtui.text import clean
 from sdtui.tui.actions import ACTIONS, bindings
-from sdtui.tui.bridge import Connect, EngineBridge
 from sdtui.tui.messages import (
     EngineConnected,
     EngineLost,
@@ -29,6 +27,7 @@ from sdtui.tui.widgets.parameter_panel import ParameterPanel
 from sdtui.tui.widgets.prompt_input import PromptInput
 
 if TYPE_CHECKING:
+    from sdtui.tui.bridge import Connect, EngineBridge
     from sdtui.tui.model_description import ModelDescription
 
 _EXAMPLE_KEY = next(action.key for action in ACTIONS if action.name == "try an example")
@@ -38,13 +37,19 @@ _SETTLING_SECONDS = 0.4
 
 
 class MainScreen(MainLayout):
-    """Asks the engine for what the prompts and settings say, and shows what it answers."""
+    """Asks the engine for what the prompts and settings say, and shows what it answers.
+
+    `bridge` is there once the screen is filled.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("screen")
+    bridge: EngineBridge
 
-    def __init__(self, connect: Connect, start: GenerationParams | None = None) -> None:
+    def __init__(
+        self, connect: Connect | None = None, start: GenerationParams | None = None
+    ) -> None:
         super().__init__(start)
-        self.bridge = EngineBridge(self, connect)
+        self._connect = connect
         self._examples: list[str] = []
         self._awaiting_engine: GenerationParams | None = None
         self._settling: dict[str, Timer] = {}
@@ -54,6 +59,10 @@ class MainScreen(MainLayout):
         self.call_after_refresh(self._start)
 
     async def _start(self) -> None:
+        # The wire and its messages take a while to import, and nothing has come over it yet.
+        from sdtui.tui.bridge import EngineBridge, connect_to_engine
+
+        self.bridge = EngineBridge(self, self._connect or connect_to_engine)
         await self.fill()
         self.run_worker(self.bridge.run(), group="engine")
         self._describe_model()
@@ -66,6 +75,8 @@ class MainScreen(MainLayout):
 
     @on(EventReceived)
     def _show_event(self, message: EventReceived) -> None:
+        from sdtui.protocol.events import JobStarted
+
         event = message.event
         self.run_view.show(event)
         if isinstance(event, JobStarted):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.content import Content
 from textual.timer import Timer
 from textual.widget import Widget
 
-from sdtui.protocol.events import ComponentLoading, EngineStatus, Event, ModelLoaded
 from sdtui.text import clean
 from sdtui.tui import figures
+
+if TYPE_CHECKING:
+    from sdtui.protocol.events import Event
 
 NOTE_SECONDS = 5.0
 
@@ -45,6 +49,8 @@ class StatusBar(Widget):
 
     def show(self, event: Event) -> None:
         """Follow one event of the engine."""
+        from sdtui.protocol.events import ComponentLoading, EngineStatus, ModelLoaded
+
         match event:
             case EngineStatus():
                 if event.state != "loading" or self._state != "loading":
