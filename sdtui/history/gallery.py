@@ -1,0 +1,157 @@
+"""The pictures that jobs became: found by their prompt, kept or thrown away."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import time
+from io import BytesIO
+from pathlib import Path
+
+import msgspec
+from PIL import Image
+
+from sdtui.history.database import Database
+from sdtui.history.jobs import StoredJob, stored_job
+
+THUMBNAIL_SIDE = 96
+"""The longer side of a thumbnail in pixels."""
+
+
+class Picture(msgspec.Struct, frozen=True, kw_only=True):
+    """A finished job and its file. `thumbnail` is a PNG; `exists` says if the file is there."""
+
+    job: StoredJob
+    path: str
+    width: int
+    height: int
+    size: int
+    sha256: str
+    thumbnail: bytes
+    favourite: bool
+
+    @property
+    def exists(self) -> bool:
+        """Whether the file still stands where it was saved."""
+        return Path(self.path).is_file()
+
+
+class Gallery:
+    """What was drawn. A picture counts from the moment in which its file is whole."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def announce(self, job_id: str, path: Path, image: Image.Image, png: bytes) -> None:
+        """Write down where a picture is about to be saved, before its file has that name.
+
+        Should the engine die between the two, `settle` finds out whether the file came to be.
+        Another announcement of the same job replaces the first.
+        """
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO images (job_id, path, width, height, size, sha256,"
+                " thumbnail) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    job_id,
+                    str(path),
+                    image.width,
+                    image.height,
+                    len(png),
+                    hashlib.sha256(png).hexdigest(),
+                    thumbnail(image),
+                ),
+            )
+
+    def withdraw(self, job_id: str) -> None:
+        """The announced file will not come to be."""
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM images WHERE job_id = ?", (job_id,))
+
+    def confirm(self, job_id: str) -> None:
+        """The announced file is on the disk: the job is done."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE jobs SET state = 'saved', ended_at = ? WHERE id = ?", (time.time(), job_id)
+            )
+
+    def settle(self, job_id: str) -> bool:
+        """After a crash: confirm the job if its announced file is whole, else withdraw it."""
+        row = self._database.connection.execute(
+            "SELECT path, sha256 FROM images WHERE job_id = ?", (job_id,)
+        ).fetchone()
+        if row is None:
+            return False
+        try:
+            whole = hashlib.sha256(Path(row["path"]).read_bytes()).hexdigest() == row["sha256"]
+        except OSError:
+            whole = False
+        if whole:
+            self.confirm(job_id)
+        else:
+            self.withdraw(job_id)
+        return whole
+
+    def search(
+        self, words: str = "", *, favourites: bool = False, limit: int = 50, offset: int = 0
+    ) -> list[Picture]:
+        """Pictures whose prompts hold all `words` (each may be a beginning), newest first."""
+        conditions, values = ["jobs.state = 'saved'"], []
+        if query := _fts_query(words):
+            conditions.append("jobs.id IN (SELECT job_id FROM prompts WHERE prompts MATCH ?)")
+            values.append(query)
+        if favourites:
+            conditions.append("images.favourite = 1")
+        rows = self._database.connection.execute(
+            "SELECT jobs.*, images.path, images.width, images.height, images.size, images.sha256,"
+            " images.thumbnail, images.favourite FROM jobs JOIN images ON images.job_id = jobs.id"
+            f" WHERE {' AND '.join(conditions)} ORDER BY jobs.ended_at DESC LIMIT ? OFFSET ?",
+            (*values, limit, offset),
+        )
+        return [_picture(row) for row in rows]
+
+    def set_favourite(self, job_id: str, favourite: bool) -> None:
+        """Mark a picture as a favourite, or not."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE images SET favourite = ? WHERE job_id = ?", (int(favourite), job_id)
+            )
+
+    def delete(self, job_id: str) -> None:
+        """Forget a picture and remove its file; one that is gone already is no error.
+
+        A file that is another one by now, put there by hand, stays.
+        """
+        row = self._database.connection.execute(
+            "SELECT path, sha256 FROM images WHERE job_id = ?", (job_id,)
+        ).fetchone()
+        if row is not None:
+            path = Path(row["path"])
+            if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == row["sha256"]:
+                path.unlink()
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
+
+
+def thumbnail(image: Image.Image) -> bytes:
+    """A PNG of the picture, at most `THUMBNAIL_SIDE` pixels wide and high."""
+    small = image.copy()
+    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    buffer = BytesIO()
+    small.save(buffer, "png")
+    return buffer.getvalue()
+
+
+def _fts_query(words: str) -> str:
+    """Every word as a quoted beginning, so that nothing in it is an operator of FTS5."""
+    text = words.replace("\0", " ").replace('"', '""').encode(errors="replace").decode()
+    return " ".join(f'"{word}"*' for word in text.split())
+
+
+def _picture(row: sqlite3.Row) -> Picture:
+    fields = ("path", "width", "height", "size", "sha256", "thumbnail")
+    return Picture(
+        job=stored_job(row),
+        favourite=bool(row["favourite"]),
+        **{field: row[field] for field in fields},
+    )

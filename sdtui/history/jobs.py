@@ -1,0 +1,147 @@
+"""The jobs on the disk: what waits, what ran, and how it ended."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+
+import msgspec
+
+from sdtui.history.database import Database
+from sdtui.params import GenerationParams
+
+
+class StoredJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A job as the database holds it. Times are UNIX times in seconds.
+
+    `state` is "queued", "running", "saved", "failed", "cancelled" or "parked". `attempts` counts
+    how often a worker took it up; `title`, `message` and `remedy` say why it failed or is parked.
+    """
+
+    id: str
+    request_id: str
+    params: GenerationParams
+    device: str
+    dtype: str
+    state: str
+    attempts: int
+    queued_at: float
+    started_at: float | None
+    ended_at: float | None
+    title: str
+    message: str
+    remedy: str
+
+
+class JobStore:
+    """Changes of the jobs' states, each durable when its method returns."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self, job_id: str, request_id: str, params: GenerationParams, device: str, dtype: str
+    ) -> None:
+        """Let a new job wait behind all others."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO jobs (id, request_id, params, device, dtype, state, position,"
+                " queued_at) VALUES (?, ?, ?, ?, ?, 'queued',"
+                " (SELECT coalesce(max(position), 0) + 1 FROM jobs), ?)",
+                (
+                    job_id,
+                    request_id,
+                    msgspec.json.encode(params).decode(),
+                    device,
+                    dtype,
+                    time.time(),
+                ),
+            )
+            connection.execute(
+                "INSERT INTO prompts (job_id, prompt, negative_prompt) VALUES (?, ?, ?)",
+                (job_id, params.prompt, params.negative_prompt),
+            )
+
+    def start(self, job_id: str) -> None:
+        """A worker takes the job up; this counts as an attempt even if the engine dies next."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE jobs SET state = 'running', attempts = attempts + 1, started_at = ?"
+                " WHERE id = ?",
+                (time.time(), job_id),
+            )
+
+    def wait_again(self, job_id: str) -> None:
+        """An interrupted job is queued where it stood, with the attempts that it has behind it."""
+        self._set_state(job_id, "queued")
+
+    def requeue(self, job_id: str) -> None:
+        """A job that ended waits anew behind all others, as if it had never been tried."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE jobs SET state = 'queued', attempts = 0, started_at = NULL,"
+                " ended_at = NULL, title = '', message = '', remedy = '',"
+                " position = (SELECT max(position) + 1 FROM jobs) WHERE id = ?",
+                (job_id,),
+            )
+
+    def cancel(self, job_id: str) -> None:
+        """The user stopped the job."""
+        self._end(job_id, "cancelled")
+
+    def fail(self, job_id: str, title: str, message: str, remedy: str) -> None:
+        """The job cannot be done."""
+        self._end(job_id, "failed", title, message, remedy)
+
+    def park(self, job_id: str, title: str, message: str, remedy: str) -> None:
+        """The job was interrupted once too often; it stays until someone queues it again."""
+        self._end(job_id, "parked", title, message, remedy)
+
+    def move_up(self, job_id: str) -> None:
+        """Let a waiting job change places with the one before it; the first one stays."""
+        with self._database.transaction() as connection:
+            row = connection.execute(
+                "SELECT before.id, before.position, mine.position AS own FROM jobs AS mine"
+                " JOIN jobs AS before ON before.position < mine.position"
+                " WHERE mine.id = ? AND mine.state = 'queued' AND before.state = 'queued'"
+                " ORDER BY before.position DESC LIMIT 1",
+                (job_id,),
+            ).fetchone()
+            if row is not None:
+                move = "UPDATE jobs SET position = ? WHERE id = ?"
+                connection.execute(move, (row["own"], row["id"]))
+                connection.execute(move, (row["position"], job_id))
+
+    def unfinished(self) -> list[StoredJob]:
+        """The jobs that run or wait, in their order. After a start, none of them runs."""
+        return self._select("state IN ('queued', 'running') ORDER BY position")
+
+    def find(self, job_id: str) -> StoredJob | None:
+        """The job of this id."""
+        found = self._select("id = ?", job_id)
+        return found[0] if found else None
+
+    def _select(self, condition: str, *values: str) -> list[StoredJob]:
+        rows = self._database.connection.execute(f"SELECT * FROM jobs WHERE {condition}", values)
+        return [stored_job(row) for row in rows]
+
+    def _set_state(self, job_id: str, state: str) -> None:
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE jobs SET state = ? WHERE id = ?", (state, job_id))
+
+    def _end(
+        self, job_id: str, state: str, title: str = "", message: str = "", remedy: str = ""
+    ) -> None:
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE jobs SET state = ?, title = ?, message = ?, remedy = ?, ended_at = ?"
+                " WHERE id = ?",
+                (state, title, message, remedy, time.time(), job_id),
+            )
+
+
+def stored_job(row: sqlite3.Row) -> StoredJob:
+    """A row of the table as a job."""
+    fields = {field: row[field] for field in StoredJob.__struct_fields__ if field != "params"}
+    params = msgspec.json.decode(row["params"], type=GenerationParams)
+    return StoredJob(params=params, **fields)

@@ -1,0 +1,72 @@
+"""The database's tables, as the migrations that lead to them."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sdtui.errors import EngineError
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE jobs (
+        id TEXT PRIMARY KEY,
+        request_id TEXT NOT NULL,
+        params TEXT NOT NULL,
+        device TEXT NOT NULL,
+        dtype TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (
+            state IN ('queued', 'running', 'saved', 'failed', 'cancelled', 'parked')
+        ),
+        position INTEGER NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        queued_at REAL NOT NULL,
+        started_at REAL,
+        ended_at REAL,
+        title TEXT NOT NULL DEFAULT '',
+        message TEXT NOT NULL DEFAULT '',
+        remedy TEXT NOT NULL DEFAULT ''
+    ) STRICT;
+    CREATE INDEX jobs_waiting ON jobs (position) WHERE state IN ('queued', 'running');
+    CREATE INDEX jobs_by_end ON jobs (ended_at);
+    CREATE TABLE images (
+        job_id TEXT PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
+        path TEXT NOT NULL UNIQUE,
+        width INTEGER NOT NULL,
+        height INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        sha256 TEXT NOT NULL,
+        thumbnail BLOB NOT NULL,
+        favourite INTEGER NOT NULL DEFAULT 0 CHECK (favourite IN (0, 1))
+    ) STRICT;
+    CREATE VIRTUAL TABLE prompts USING fts5 (job_id UNINDEXED, prompt, negative_prompt);
+    CREATE TRIGGER jobs_deleted AFTER DELETE ON jobs BEGIN
+        DELETE FROM prompts WHERE job_id = old.id;
+    END;
+    """,
+)
+"""Each leads from the version that is its index to the next. What has been released stays."""
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a database to the newest version, all or nothing.
+
+    Raises `EngineError` for one that a newer sdtui wrote.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise EngineError(
+            "The history was written by a newer sdtui",
+            f"Its schema has version {version}; this sdtui knows {len(MIGRATIONS)}.",
+            "Update sdtui, or set SDTUI_HOME to another folder.",
+        )
+    if version == len(MIGRATIONS):
+        return
+    script = "".join(MIGRATIONS[version:])
+    try:
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {len(MIGRATIONS)}; COMMIT;"
+        )
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

@@ -1,0 +1,207 @@
+"""The durable queue and gallery, on a real file."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from sdtui.errors import EngineError
+from sdtui.history.database import Database, journal_mode
+from sdtui.history.gallery import Gallery
+from sdtui.history.jobs import JobStore
+from sdtui.history.schema import MIGRATIONS
+from sdtui.params import GenerationParams
+
+
+@pytest.fixture
+def database(tmp_path: Path):
+    database = Database.open(tmp_path / "data" / "history.sqlite3")
+    yield database
+    database.close()
+
+
+def add(store: JobStore, job_id: str, prompt: str = "a red apple", **params) -> None:
+    store.add(job_id, f"request-{job_id}", GenerationParams(prompt=prompt, **params), "cpu", "fp32")
+
+
+def waiting(store: JobStore) -> list[str]:
+    return [job.id for job in store.unfinished()]
+
+
+def save(database: Database, job_id: str, folder: Path, *, write: bool = True) -> Path:
+    path, png = folder / f"{job_id}.png", f"picture of {job_id}".encode()
+    Gallery(database).announce(job_id, path, Image.new("RGB", (200, 100), "red"), png)
+    if write:
+        path.write_bytes(png)
+    return path
+
+
+def test_a_job_is_in_the_file_when_add_returns(tmp_path: Path):
+    path = tmp_path / "data" / "history.sqlite3"
+    first = Database.open(path)
+    add(JobStore(first), "a", seed=2**63 - 1, guidance_scale=3.25)
+    # No close: this is what the next process finds after a kill.
+    second = Database.open(path)
+    (job,) = JobStore(second).unfinished()
+    assert (job.id, job.state, job.attempts) == ("a", "queued", 0)
+    assert job.params == GenerationParams(prompt="a red apple", seed=2**63 - 1, guidance_scale=3.25)
+    first.close()
+    second.close()
+
+
+def test_the_file_and_its_folder_are_private(tmp_path: Path):
+    path = tmp_path / "data" / "history.sqlite3"
+    Database.open(path).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_jobs_wait_in_order_and_move_up(database: Database):
+    store = JobStore(database)
+    for job_id in "abc":
+        add(store, job_id)
+    store.move_up("c")
+    assert waiting(store) == ["a", "c", "b"]
+    store.move_up("a")
+    assert waiting(store) == ["a", "c", "b"]
+    store.start("a")
+    store.move_up("c")
+    assert waiting(store) == ["a", "c", "b"], "nothing overtakes the running job"
+
+
+def test_an_interrupted_job_keeps_its_place_and_its_attempts(database: Database):
+    store = JobStore(database)
+    add(store, "a")
+    add(store, "b")
+    store.start("a")
+    store.wait_again("a")
+    first = store.unfinished()[0]
+    assert (first.id, first.attempts, first.state) == ("a", 1, "queued")
+
+
+@pytest.mark.parametrize("end", ["cancel", "fail", "park"])
+def test_a_job_that_ended_waits_no_longer_until_it_is_requeued(database: Database, end: str):
+    store = JobStore(database)
+    add(store, "a")
+    store.start("a")
+    getattr(store, end)("a", *([] if end == "cancel" else ["It broke", "there", "mend it"]))
+    assert waiting(store) == []
+    store.requeue("a")
+    (job,) = store.unfinished()
+    assert (job.attempts, job.title, job.ended_at) == (0, "", None)
+
+
+def test_a_file_that_came_to_be_before_the_crash_is_not_drawn_again(database, tmp_path):
+    add(JobStore(database), "a")
+    JobStore(database).start("a")
+    save(database, "a", tmp_path)
+    assert Gallery(database).settle("a")
+    assert waiting(JobStore(database)) == []
+    assert [picture.job.id for picture in Gallery(database).search()] == ["a"]
+
+
+def test_a_file_that_never_came_to_be_leaves_the_job_waiting(database, tmp_path):
+    add(JobStore(database), "a")
+    save(database, "a", tmp_path, write=False)
+    assert not Gallery(database).settle("a")
+    assert waiting(JobStore(database)) == ["a"]
+    assert Gallery(database).search() == []
+
+
+def test_pictures_are_found_by_the_beginnings_of_their_words(database, tmp_path):
+    for job_id, prompt in {"a": "a red apple", "b": "a fox on a red background"}.items():
+        add(JobStore(database), job_id, prompt, negative_prompt="blurry")
+        save(database, job_id, tmp_path)
+        Gallery(database).confirm(job_id)
+    found = lambda words: {p.job.id for p in Gallery(database).search(words)}  # noqa: E731
+    assert found("red") == {"a", "b"}
+    assert found("back fo") == {"b"}
+    assert found("blur") == {"a", "b"}
+    assert found("zebra") == set()
+
+
+@given(words=st.text(max_size=30))
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_no_search_text_is_an_error(database: Database, words: str):
+    assert Gallery(database).search(words) == []
+
+
+def test_favourites_and_deletion(database, tmp_path):
+    gallery = Gallery(database)
+    for job_id in "ab":
+        add(JobStore(database), job_id)
+        save(database, job_id, tmp_path)
+        gallery.confirm(job_id)
+    gallery.set_favourite("a", True)
+    assert [picture.job.id for picture in gallery.search(favourites=True)] == ["a"]
+    gallery.delete("a")
+    assert not (tmp_path / "a.png").exists()
+    assert [picture.job.id for picture in gallery.search()] == ["b"]
+    assert gallery.search("apple")[0].job.id == "b", "the search index forgot it as well"
+
+
+def test_deleting_leaves_a_file_that_another_hand_put_there(database, tmp_path):
+    add(JobStore(database), "a")
+    path = save(database, "a", tmp_path)
+    Gallery(database).confirm("a")
+    path.write_bytes(b"something else")
+    Gallery(database).delete("a")
+    assert path.read_bytes() == b"something else"
+
+
+def test_a_picture_knows_when_its_file_is_gone(database, tmp_path):
+    add(JobStore(database), "a")
+    path = save(database, "a", tmp_path)
+    Gallery(database).confirm("a")
+    path.unlink()
+    (picture,) = Gallery(database).search()
+    assert not picture.exists
+    assert picture.thumbnail.startswith(b"\x89PNG")
+    Gallery(database).delete("a")
+    assert Gallery(database).search() == []
+
+
+def test_a_file_that_is_no_database_is_a_clear_error(tmp_path: Path):
+    path = tmp_path / "data" / "history.sqlite3"
+    path.parent.mkdir()
+    path.write_text("not a database at all, but long enough to be read as one" * 20)
+    with pytest.raises(EngineError) as caught:
+        Database.open(path)
+    assert str(path) in caught.value.message
+    assert caught.value.remedy
+
+
+def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path):
+    path = tmp_path / "data" / "history.sqlite3"
+    Database.open(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    connection.close()
+    with pytest.raises(EngineError, match="newer"):
+        Database.open(path)
+
+
+def test_a_failed_transaction_changes_nothing(database: Database):
+    add(JobStore(database), "a")
+    with pytest.raises(sqlite3.IntegrityError):
+        add(JobStore(database), "a")
+    assert waiting(JobStore(database)) == ["a"]
+    assert database.is_sound()
+
+
+def test_a_write_ahead_log_is_used_only_where_it_is_sound(monkeypatch, tmp_path: Path):
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 40, 1))
+    assert journal_mode(tmp_path) == "DELETE"
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 51, 3))
+    monkeypatch.setattr("sdtui.history.database.file_system", lambda path: "nfs4")
+    assert journal_mode(tmp_path) == "DELETE"
+    monkeypatch.setattr("sdtui.history.database.file_system", lambda path: "ext4")
+    assert journal_mode(tmp_path) == "WAL"
