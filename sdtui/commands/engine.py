@@ -44,7 +44,10 @@ def describe(status: EngineStatus) -> list[str]:
 
 @app.command()
 def stop(
-    force: Annotated[bool, typer.Option("--force", help="Also while jobs run or wait.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Also while jobs run or wait; they go on at its next start."),
+    ] = False,
 ) -> None:
     """End the engine and free its memory."""
     from sdtui.engine.client import stop_engine

@@ -16,6 +16,7 @@ from sdtui.protocol.events import (
     JobCancelled,
     JobQueued,
     JobSaved,
+    SavingDelayed,
     StepCompleted,
 )
 from sdtui.text import clean
@@ -63,6 +64,8 @@ class ProgressLine:
                 rate = done / max(event.time - self._denoising_since, 1e-6)
                 stage = "denoising" if done < event.count else "decoding"
                 self._say(stage, done, event.count, f"{rate:.1f} it/s")
+            case SavingDelayed():
+                self._say("waiting for room on the disk")
             case JobSaved():
                 self._progress.update(self._task, description="saved")
             case JobCancelled():

@@ -38,7 +38,7 @@ def draw(
 
     The engine keeps the picture in its dated folder; `output` gets a copy. Ctrl+C and SIGTERM
     cancel the job; a second Ctrl+C does not wait for it to end. Raises `GenerationError` when the
-    job fails and `EngineError` when the engine is lost.
+    job fails and `EngineError` when the engine ends first, which keeps the job for its next start.
     """
     try:
         end = asyncio.run(_draw(params, device, dtype, show))
@@ -79,10 +79,13 @@ async def _watch(client: EngineClient, job_id: str, show: Callable[[Event], None
         if isinstance(event, FINAL_EVENTS):
             return event
         show(event)
+    stopped = client.status.state == "stopping"
     raise EngineError(
-        "The engine was lost",
-        "It ended before the picture was finished.",
-        "`sdtui engine logs` shows its last words.",
+        "The engine was stopped" if stopped else "The engine was lost",
+        f"Job {job_id} is kept, and goes on when the engine starts again.",
+        "`sdtui` starts it, and so does `sdtui generate`."
+        if stopped
+        else "`sdtui` starts it, and so does `sdtui generate`; `sdtui engine logs` may say why.",
     )
 
 

@@ -202,5 +202,5 @@ def _lost() -> EngineError:
     return EngineError(
         "The engine was lost",
         "The connection to it ended.",
-        "Start again; finished pictures are saved.",
+        "Start again: finished pictures are saved, and accepted jobs go on.",
     )

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-import sdtui
 from sdtui.engine.backlog import Backlog
 from sdtui.engine.exit_causes import describe_exit
-from sdtui.engine.job import Job, JobQueue, new_job_id
+from sdtui.engine.job import Job, new_job_id
+from sdtui.engine.job_queue import MAX_ATTEMPTS, JobQueue
 from sdtui.engine.model_loading import ModelLoading
 from sdtui.engine.restarting_worker import RestartingWorker
-from sdtui.engine.saving import save
+from sdtui.engine.saving import PictureSaver
+from sdtui.engine.status import engine_status
 from sdtui.engine.worker_process import WORKER_COMMAND
 from sdtui.errors import EngineError
+from sdtui.history.database import Database, HistoryUnwritableError
 from sdtui.protocol.codec import encode
 from sdtui.protocol.events import (
     EngineStatus,
@@ -45,10 +46,8 @@ from sdtui.protocol.requests import (
 
 log = logging.getLogger(__name__)
 
-MAX_ATTEMPTS = 2
-"""A job whose worker dies is tried once more, then given up."""
-
-MAX_QUEUED = 1000
+_RETRY_SECONDS = 3.0
+"""How long the queue waits before it asks a disk again that refused it."""
 
 Publish = Callable[[Event, bytes], None]
 """Called with every event that clients may see, and its encoded form."""
@@ -61,12 +60,21 @@ class Dispatcher:
     picture is on the disk, so its events never mix with the next one's.
     """
 
-    def __init__(self, publish: Publish, worker_command: Sequence[str] = WORKER_COMMAND) -> None:
+    def __init__(
+        self,
+        publish: Publish,
+        database: Database,
+        worker_command: Sequence[str] = WORKER_COMMAND,
+    ) -> None:
         self._publish = publish
-        self._queue = JobQueue()
+        self._queue = JobQueue(database)
         self._job: Job | None = None
         self._last: Job | None = None
-        self._saving: asyncio.Task[None] | None = None
+        self._saver = PictureSaver(
+            database,
+            on_delay=lambda job, event: self._emit(event, job),
+            on_end=self._finish,
+        )
         self._worker = RestartingWorker(
             worker_command,
             on_event=self._take,
@@ -81,11 +89,9 @@ class Dispatcher:
     # What clients ask ---------------------------------------------------------------------------
 
     def submit(self, request: Submit) -> None:
-        """Queue a job, or raise `EngineError` when the queue is full."""
+        """Queue a job, or raise `EngineError` when the queue cannot take it."""
         if self._stopping:
             raise EngineError("The engine is stopping", "", "Try again in a moment.")
-        if len(self._queue) >= MAX_QUEUED:
-            raise EngineError("The queue is full", f"{MAX_QUEUED} jobs wait.", "Cancel some.")
         job = Job(new_job_id(), request.request_id, request.params, request.device, request.dtype)
         position = len(self._queue) + (self._job is not None)
         self._queue.put(job)
@@ -96,7 +102,7 @@ class Dispatcher:
     def cancel(self, request: Cancel) -> None:
         """Stop a job. One that has ended has said so itself, and is left alone."""
         if job := self._queue.find(request.job_id):
-            self._queue.remove(job)
+            self._queue.cancel(job)
             self._emit(JobCancelled(job_id=job.id, completed=0, count=0), job)
             self._proceed()
         elif self._job is not None and self._job.id == request.job_id:
@@ -124,19 +130,14 @@ class Dispatcher:
             self._worker.send(GrantPreview())
 
     async def stop(self) -> None:
-        """End the worker and every job that is not yet being saved."""
+        """End the worker; the next engine goes on with what is not yet saved."""
         self._stopping = True
         self._tell_status()
-        if self._saving is not None:
-            await self._saving
-        for job in self._unfinished():
-            self._emit(job.failure("The engine was stopped"), job)
+        await self._saver.stop()
+        if self._job is not None:
+            self._queue.interrupt(self._job)
+            self._job = None
         await self._worker.stop()
-
-    def _unfinished(self) -> list[Job]:
-        """The running job, unless it is being saved, and those that wait."""
-        running = [self._job] if self._job is not None and self._saving is None else []
-        return [*running, *self._queue]
 
     # What clients are shown ---------------------------------------------------------------------
 
@@ -179,30 +180,21 @@ class Dispatcher:
             self._emit(status)
 
     def _status_now(self) -> EngineStatus:
-        if self._stopping:
-            state = "stopping"
-        elif self._worker.state in ("starting", "restarting"):
-            state = self._worker.state
-        elif self._models.record is not None:
-            state = "loading"
-        else:
-            state = "running" if self._job else "idle"
-        loaded = self._models.loaded
-        return EngineStatus(
-            state=state,
-            version=sdtui.__version__,
-            pid=os.getpid(),
-            model=loaded.model if loaded else "",
-            device=loaded.device if loaded else "",
-            dtype=loaded.dtype if loaded else "",
+        return engine_status(
+            stopping=self._stopping,
+            worker_state=self._worker.state,
+            models=self._models,
+            job=self._job,
             queued=len(self._queue),
-            running_job_id=self._job.id if self._job else None,
         )
 
     # The queue meets the worker -----------------------------------------------------------------
 
-    def start_worker(self) -> None:
-        """Start the worker unless it runs, so that it has torch at hand when a job comes."""
+    def start(self) -> None:
+        """Take up what a former engine left, and start the worker that may soon be needed."""
+        for job, event in self._queue.restore():
+            self._emit(event, job)
+            self._last = job
         self._worker.start()
         self._tell_status()
 
@@ -221,8 +213,12 @@ class Dispatcher:
         if self._models.serves(self._queue.next):
             # Its model is on the way; until then the job waits where it can be cancelled at once.
             return
-        job = self._job = self._queue.take()
-        job.attempts += 1
+        try:
+            job = self._job = self._queue.take()
+        except HistoryUnwritableError:
+            log.exception("the queue waits for its disk")
+            asyncio.get_running_loop().call_later(_RETRY_SECONDS, self._proceed)
+            return
         self._worker.send(
             RunJob(
                 job_id=job.id,
@@ -260,15 +256,13 @@ class Dispatcher:
             self._preview_granted = False
         self._emit(event, job)
         if isinstance(event, ImageDecoded):
-            self._saving = asyncio.create_task(self._save(job, event))
-
-    async def _save(self, job: Job, image: ImageDecoded) -> None:
-        self._finish(job, await save(job, image))
+            self._saver.begin(job, event)
 
     def _finish(self, job: Job, event: JobSaved | JobCancelled | JobFailed) -> None:
+        self._queue.end(job, event)
         self._emit(event, job)
         self._last, self._job = job, None
-        self._saving = self._models.record = None
+        self._models.record = None
         self._proceed()
 
     # The worker's life --------------------------------------------------------------------------
@@ -287,7 +281,7 @@ class Dispatcher:
                 self._finish(job, job.cancellation())
             elif job.attempts >= MAX_ATTEMPTS:
                 title = f"The worker died {job.attempts} times on this job"
-                self._finish(job, job.failure(title, message, remedy))
+                self._finish(job, job.parked(title, message, remedy))
             else:
                 job.start_over()
                 self._queue.put_back(job)
@@ -297,15 +291,17 @@ class Dispatcher:
     def _give_up(self) -> None:
         """There will be no worker: say so for all that needs one."""
         self._models = ModelLoading()
-        jobs = self._unfinished()
-        self._queue = JobQueue()
+        jobs = list(self._queue)
+        self._queue.clear()
+        if self._job is not None and self._job.image is None:
+            jobs.insert(0, self._job)
+            self._job = None
         for job in jobs:
-            failure = job.failure(
+            parked = job.parked(
                 "The worker cannot be started",
                 "It ended before it was ready.",
                 "`sdtui engine logs` shows why; `sdtui doctor` checks the installation.",
             )
-            self._emit(failure, job)
-        if not self._saving:
-            self._job = None
+            self._queue.end(job, parked)
+            self._emit(parked, job)
         self._tell_status()

@@ -1,14 +1,12 @@
-"""One job and the queue that it waits in."""
+"""One job, with all that happens to it."""
 
 from __future__ import annotations
 
 import secrets
-from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sdtui.engine.backlog import Backlog
-from sdtui.errors import EngineError
+from sdtui.history.jobs import StoredJob
 from sdtui.params import GenerationParams
 from sdtui.protocol.codec import encode
 from sdtui.protocol.events import (
@@ -16,7 +14,7 @@ from sdtui.protocol.events import (
     GuidanceAdjusted,
     ImageDecoded,
     JobCancelled,
-    JobFailed,
+    JobParked,
     JobQueued,
     JobStarted,
     StepCompleted,
@@ -53,6 +51,20 @@ class Job:
     image: ImageDecoded | None = None
     record: Backlog = field(default_factory=Backlog)
 
+    @classmethod
+    def of(cls, stored: StoredJob, position: int) -> Job:
+        """A job that a former engine accepted; `position` jobs are before it."""
+        job = cls(
+            stored.id,
+            stored.request_id,
+            stored.params,
+            stored.device,
+            stored.dtype,
+            attempts=stored.attempts,
+        )
+        job._begin(position)
+        return job
+
     def note(self, event: Event, frame: bytes) -> None:
         """Add `event` to the record that late clients are shown."""
         self.record.append(event, frame)
@@ -76,15 +88,9 @@ class Job:
         """The event that ends the job when the user stops it, as far as it got."""
         return JobCancelled(job_id=self.id, completed=self.completed, count=self.count)
 
-    def failure(self, title: str, message: str = "", remedy: str = "") -> JobFailed:
-        """The event that ends the job when the engine cannot carry it out."""
-        return JobFailed(
-            job_id=self.id,
-            title=title,
-            message=message,
-            remedy=remedy,
-            exit_code=EngineError.exit_code,
-        )
+    def parked(self, title: str, message: str, remedy: str) -> JobParked:
+        """The event that ends the job, for now, when the engine cannot carry it out."""
+        return JobParked(job_id=self.id, title=title, message=message, remedy=remedy)
 
     def draws_with(self, request: LoadModel) -> bool:
         """Whether `request` loads just what this job needs."""
@@ -96,43 +102,8 @@ class Job:
         self.record = Backlog()
         self.adjustments = []
         self.completed = self.count = 0
-        queued = self.queued(0)
+        self._begin(position=0)
+
+    def _begin(self, position: int) -> None:
+        queued = self.queued(position)
         self.note(queued, encode(queued))
-
-
-class JobQueue:
-    """The jobs that wait, first come first served. They live in memory."""
-
-    def __init__(self) -> None:
-        self._waiting: deque[Job] = deque()
-
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    def __iter__(self) -> Iterator[Job]:
-        return iter(self._waiting)
-
-    def put(self, job: Job) -> None:
-        """Let `job` wait behind all others."""
-        self._waiting.append(job)
-
-    def put_back(self, job: Job) -> None:
-        """Let `job` be the next one."""
-        self._waiting.appendleft(job)
-
-    @property
-    def next(self) -> Job:
-        """The job that waits longest."""
-        return self._waiting[0]
-
-    def take(self) -> Job:
-        """The next job, no longer waiting."""
-        return self._waiting.popleft()
-
-    def find(self, job_id: str) -> Job | None:
-        """The waiting job of this id."""
-        return next((job for job in self._waiting if job.id == job_id), None)
-
-    def remove(self, job: Job) -> None:
-        """Let `job` wait no longer."""
-        self._waiting.remove(job)

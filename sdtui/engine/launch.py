@@ -9,8 +9,11 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
+
 from sdtui import paths
 from sdtui.errors import EngineError
+from sdtui.protocol.events import RequestRefused
 
 ENGINE_COMMAND = (sys.executable, "-P", "-m", "sdtui.engine.supervisor")
 
@@ -43,7 +46,7 @@ async def attach() -> Connection:
 async def attach_or_start() -> Connection:
     """A connection to the engine, which is started first if none answers.
 
-    Raises `EngineError` with the log's last line when the engine cannot be started.
+    Raises `EngineError` when the engine cannot be started, with what it said about that.
     """
     try:
         return await attach()
@@ -56,11 +59,7 @@ async def attach_or_start() -> Connection:
         except EngineNotRunningError:
             # An exit code of 0 says that another engine was faster; that one will answer.
             if engine.poll() or time.monotonic() > deadline:
-                raise EngineError(
-                    "The engine could not be started",
-                    _last_line(log_path()),
-                    f"Its log is {log_path()}; `sdtui doctor` checks the installation.",
-                ) from None
+                raise _last_words(log_path()) from None
             await asyncio.sleep(0.02)
 
 
@@ -83,6 +82,16 @@ def start_engine() -> subprocess.Popen[bytes]:
         os.close(log)
 
 
-def _last_line(path: Path) -> str:
+def _last_words(path: Path) -> EngineError:
+    """The error by which an engine explains its end, or the last line of whatever it left."""
     lines = path.read_text(errors="replace").splitlines()[-1:]
-    return lines[0] if lines else "It ended without a word."
+    last = lines[0] if lines else "It ended without a word."
+    try:
+        refusal = msgspec.json.decode(last, type=RequestRefused)
+    except msgspec.DecodeError:
+        return EngineError(
+            "The engine could not be started",
+            last,
+            f"Its log is {path}; `sdtui doctor` checks the installation.",
+        )
+    return EngineError(refusal.title, refusal.message, refusal.remedy)

@@ -42,35 +42,42 @@ class Listener:
 
 
 @contextlib.contextmanager
-def listening() -> Iterator[Listener]:
-    """The engine's listening socket, mode 0600 in a 0700 folder, removed at the end.
+def only_engine() -> Iterator[None]:
+    """A lock beside the socket that an engine holds for as long as it lives.
 
-    A lock in the same folder is held for as long as the engine lives. Only under it is a socket
-    that a dead engine left behind removed, so two engines that start at once do not take the
-    socket from each other: `AnotherEngineServesError` tells the second one to leave.
+    Only under it is a socket that a dead engine left behind removed, so two engines that start at
+    once do not take the socket from each other: `AnotherEngineServesError` tells the second one
+    to leave.
     """
     path = paths.socket_path()
     lock = os.open(path.with_name("engine.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _claim(lock, path)
-        path.unlink(missing_ok=True)
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as bound:
-            former = os.umask(0o177)
-            try:
-                bound.bind(os.fspath(path))
-            finally:
-                os.umask(former)
-            bound.listen(64)
-            bound.setblocking(False)
-            listener = Listener(bound, path, path.stat().st_ino)
-            try:
-                yield listener
-            finally:
-                # Whoever removed the folder, and the lock with it, may have another engine by now.
-                if listener.can_be_found:
-                    path.unlink()
+        yield
     finally:
         os.close(lock)
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[Listener]:
+    """The socket of the `only_engine`, mode 0600 in a 0700 folder, removed at the end."""
+    path = paths.socket_path()
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as bound:
+        former = os.umask(0o177)
+        try:
+            bound.bind(os.fspath(path))
+        finally:
+            os.umask(former)
+        bound.listen(64)
+        bound.setblocking(False)
+        listener = Listener(bound, path, path.stat().st_ino)
+        try:
+            yield listener
+        finally:
+            # Whoever removed the folder, and the lock with it, may have another engine by now.
+            if listener.can_be_found:
+                path.unlink()
 
 
 def answers(path: Path) -> bool:

@@ -1,39 +1,136 @@
-"""The end of a job: its picture becomes a file."""
+"""The end of a job: its picture becomes a file, once."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import sdtui
 from sdtui.engine.job import Job
-from sdtui.history.images import save_image
-from sdtui.protocol.events import ImageDecoded, JobFailed, JobSaved
+from sdtui.history.database import Database, HistoryUnwritableError
+from sdtui.history.gallery import EncodedPicture, Gallery
+from sdtui.history.images import encode_png, new_paths, write_new
+from sdtui.protocol.events import ImageDecoded, JobFailed, JobSaved, SavingDelayed
 
 log = logging.getLogger(__name__)
 
+_RETRY_SECONDS = 3.0
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
-async def save(job: Job, image: ImageDecoded) -> JobSaved | JobFailed:
-    """Write the picture beside the event loop, and say how that went."""
-    try:
-        path = await asyncio.to_thread(
-            save_image,
-            image.rgb,
-            image.width,
-            image.height,
-            job.params,
-            version=sdtui.__version__,
-            guidance_adjustments=job.adjustments,
-        )
-        size = path.stat().st_size
-    except Exception as error:
-        # Whatever it is, the job must end and the queue go on.
-        log.exception("a picture could not be saved")
-        return JobFailed(
-            job_id=job.id,
-            title="The picture could not be saved",
-            message=str(error),
-            remedy="Make room there, or make the folder writable, and generate again.",
-        )
-    return JobSaved(job_id=job.id, path=str(path), size=size, seconds=time.time() - job.started_at)
+
+class PictureSaver:
+    """Writes one picture at a time, beside the event loop, and says how that went.
+
+    The history is told the name before the file has it and again afterwards, so that an engine
+    which dies in between leaves enough behind to know whether the picture is there. A disk without
+    room is waited for: `on_delay` is told once, and `on_end` when the job has ended.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        on_delay: Callable[[Job, SavingDelayed], None],
+        on_end: Callable[[Job, JobSaved | JobFailed], None],
+    ) -> None:
+        self._gallery = Gallery(database)
+        self._on_delay = on_delay
+        self._on_end = on_end
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+
+    def begin(self, job: Job, image: ImageDecoded) -> None:
+        """Save the picture of `job`. The last one has been saved, or its job failed."""
+        self._task = asyncio.create_task(self._run(job, image))
+
+    async def stop(self) -> None:
+        """Return when the picture at hand is saved, or waits for room in vain."""
+        self._stopping.set()
+        if self._task is not None:
+            await self._task
+
+    async def _run(self, job: Job, image: ImageDecoded) -> None:
+        end: JobSaved | JobFailed | None
+        try:
+            end = await self._save(job, image)
+        except Exception as error:
+            # Whatever it is, the job must end and the queue go on.
+            log.exception("a picture could not be saved")
+            end = JobFailed(
+                job_id=job.id,
+                title="The picture could not be saved",
+                message=str(error),
+                remedy="Make the folder writable, and generate again.",
+            )
+        if end is not None:
+            self._on_end(job, end)
+
+    async def _save(self, job: Job, image: ImageDecoded) -> JobSaved | None:
+        picture = await asyncio.to_thread(_encode, job, image)
+        delayed = False
+        while True:
+            try:
+                path = await self._write(job, picture)
+            except (OSError, HistoryUnwritableError) as error:
+                if isinstance(error, OSError) and error.errno not in _NO_ROOM:
+                    raise
+                if not delayed:
+                    log.exception("a picture waits for room on the disk")
+                    self._on_delay(job, _delay(job, error))
+                    delayed = True
+                if await self._stops_within(_RETRY_SECONDS):
+                    return None
+            else:
+                seconds = time.time() - job.started_at
+                return JobSaved(
+                    job_id=job.id, path=str(path), size=len(picture.png), seconds=seconds
+                )
+
+    async def _write(self, job: Job, picture: EncodedPicture) -> Path:
+        if self._gallery.settle(job.id) and (saved := self._gallery.find(job.id)):
+            # The last try was refused when there was only its success to be written down.
+            return Path(saved.path)
+        names = new_paths(job.params)
+        while True:
+            path = await asyncio.to_thread(next, names)
+            if self._gallery.taken(path, job.id):
+                continue
+            self._gallery.announce(job.id, path, picture)
+            try:
+                await asyncio.to_thread(write_new, path, picture.png)
+            except FileExistsError:
+                continue
+            self._gallery.confirm(job.id)
+            return path
+
+    async def _stops_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+
+def _encode(job: Job, image: ImageDecoded) -> EncodedPicture:
+    png = encode_png(
+        image.rgb,
+        image.width,
+        image.height,
+        job.params,
+        version=sdtui.__version__,
+        guidance_adjustments=job.adjustments,
+    )
+    return EncodedPicture.of(png)
+
+
+def _delay(job: Job, error: Exception) -> SavingDelayed:
+    return SavingDelayed(
+        job_id=job.id,
+        title="There is no room for the picture",
+        message=str(error),
+        remedy="Make room: it is kept in memory, the queue waits, and it is saved by itself.",
+    )

@@ -8,13 +8,23 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import closing
+
+import msgspec
 
 import sdtui
 from sdtui.engine.dispatch import Dispatcher
-from sdtui.engine.listener import AnotherEngineServesError, Listener, listening, peer_uid
+from sdtui.engine.listener import (
+    AnotherEngineServesError,
+    Listener,
+    listening,
+    only_engine,
+    peer_uid,
+)
 from sdtui.engine.subscriber import Subscriber
 from sdtui.engine.worker_process import WORKER_COMMAND
 from sdtui.errors import EngineError, ParameterError, SdtuiError
+from sdtui.history.database import Database
 from sdtui.params import validate
 from sdtui.protocol.codec import Decoder
 from sdtui.protocol.events import FINAL_EVENTS, Event, JobStarted, PreviewReady, RequestRefused
@@ -42,16 +52,20 @@ _FAREWELL_SECONDS = 2.0
 
 
 class Supervisor:
-    """Serves any number of clients on one socket and lets them share one queue and one worker."""
+    """Serves any number of clients on one socket and lets them share one queue and one worker.
+
+    `database` is its own alone, and open before the first client can ask for anything.
+    """
 
     def __init__(
         self,
+        database: Database,
         *,
         worker_command: Sequence[str] = WORKER_COMMAND,
         idle_seconds: float = IDLE_SECONDS,
         look_around_seconds: float = _LOOK_AROUND_SECONDS,
     ) -> None:
-        self._dispatcher = Dispatcher(self._publish, worker_command)
+        self._dispatcher = Dispatcher(self._publish, database, worker_command)
         self._idle_seconds = idle_seconds
         self._look_around_seconds = look_around_seconds
         self._subscribers: set[Subscriber] = set()
@@ -66,7 +80,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         server = await asyncio.start_unix_server(self._connected, sock=listener.socket)
-        self._dispatcher.start_worker()
+        self._dispatcher.start()
         watches = [
             asyncio.create_task(self._watch_idleness()),
             asyncio.create_task(self._watch_socket(listener)),
@@ -192,7 +206,7 @@ class Supervisor:
             raise EngineError(
                 "The engine is at work",
                 "A job runs or waits.",
-                "Cancel it first, or force the engine to stop.",
+                "Cancel it first, or force the engine to stop: jobs go on at its next start.",
             )
         self._stop.set()
 
@@ -239,12 +253,14 @@ def main() -> int:
         level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
     )
     try:
-        with listening() as listener:
-            asyncio.run(Supervisor().serve(listener))
+        with only_engine(), closing(Database.open()) as database, listening() as listener:
+            asyncio.run(Supervisor(database).serve(listener))
     except AnotherEngineServesError:
         log.info("another engine serves already")
     except SdtuiError as error:
         log.error("%s", error)
+        # Whoever started this process and waits for an answer finds it at the end of the log.
+        print(msgspec.json.encode(_refusal(error)).decode(), file=sys.stderr)
         return error.exit_code
     return 0
 

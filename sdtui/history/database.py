@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,46 +22,73 @@ _LOCAL_FILE_SYSTEMS = {"ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "t
 """Where the shared memory that a write-ahead log needs is known to work."""
 
 
-class Database:
-    """One connection, for one thread. Every change is durable when its `transaction` ends."""
+class HistoryUnwritableError(EngineError):
+    """A change could not be written down, and was not made. There may be room for it later."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+
+class Database:
+    """One connection, for one thread. Every change is durable when its `transaction` ends.
+
+    `lock` is a descriptor that keeps other processes from opening the same file.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, lock: int | None = None) -> None:
         self.connection = connection
+        self._lock = lock
+        connection.row_factory = sqlite3.Row
 
     @classmethod
     def open(cls, path: Path | None = None) -> Database:
         """Open or make the database, by default `history.sqlite3` in `paths.data_dir()`.
 
-        Raises `EngineError` when it is damaged, locked, or cannot be written.
+        Raises `EngineError` when it is damaged, in use, or cannot be written.
         """
         path = path or paths.data_dir() / "history.sqlite3"
+        lock = connection = None
         try:
             paths.private_dir(path.parent)
+            lock = _claim(path.with_suffix(".lock"))
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
-            connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(f"PRAGMA journal_mode = {journal_mode(path)}")
             migrate(connection)
-        except (OSError, sqlite3.Error) as error:
+            return cls(connection, lock)
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
+            if lock is not None:
+                os.close(lock)
+            if not isinstance(error, OSError | sqlite3.Error):
+                raise
             raise EngineError(
                 "The history cannot be opened",
                 f"{path}: {error}",
                 "Make the folder writable, or move the file away to begin anew.",
             ) from error
-        return cls(connection)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of the block or nothing of it, on the disk when the block ends."""
-        self.connection.execute("BEGIN IMMEDIATE")
+        """All of the block or nothing of it, on the disk when the block ends.
+
+        Raises `HistoryUnwritableError` when the disk refuses.
+        """
         try:
+            self.connection.execute("BEGIN IMMEDIATE")
             yield self.connection
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
+            self.connection.execute("COMMIT")
+        except BaseException as error:
+            # SQLite itself takes back what a full disk interrupts.
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            if not isinstance(error, sqlite3.OperationalError):
+                raise
+            raise HistoryUnwritableError(
+                "The history cannot be written",
+                str(error),
+                "Make room on the disk of the data folder; `sdtui doctor` says where it is.",
+            ) from error
 
     def is_sound(self) -> bool:
         """Whether SQLite finds no fault in the file."""
@@ -69,6 +98,33 @@ class Database:
     def close(self) -> None:
         """Let go of the file."""
         self.connection.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _claim(path: Path) -> int:
+    """A descriptor of the lock file, locked for as long as it is open; an old owner may be ending.
+
+    The engine's socket has a lock of its own, but its folder may be removed under a working engine,
+    and the data folder may be shared by machines. Two engines would draw the same jobs.
+    """
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() < deadline:
+                time.sleep(0.02)
+                continue
+            os.close(lock)
+            raise EngineError(
+                "Another engine uses the history",
+                f"It holds {path}, and cannot be reached from here.",
+                "It ends by itself when its work is done; or end that process, then retry.",
+            ) from None
+        return lock
 
 
 def journal_mode(path: Path) -> str:

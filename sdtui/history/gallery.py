@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import time
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -36,32 +37,60 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
         return Path(self.path).is_file()
 
 
+@dataclass(frozen=True)
+class EncodedPicture:
+    """A picture as the bytes of its file `png`, and what the gallery keeps of it."""
+
+    png: bytes
+    width: int
+    height: int
+    sha256: str
+    thumbnail: bytes
+
+    @classmethod
+    def of(cls, png: bytes) -> EncodedPicture:
+        """What is to be known of the file `png`; this takes a few milliseconds a megapixel."""
+        with Image.open(BytesIO(png)) as image:
+            return cls(
+                png, image.width, image.height, hashlib.sha256(png).hexdigest(), thumbnail(image)
+            )
+
+
 class Gallery:
     """What was drawn. A picture counts from the moment in which its file is whole."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def announce(self, job_id: str, path: Path, image: Image.Image, png: bytes) -> None:
+    def announce(self, job_id: str, path: Path, picture: EncodedPicture) -> None:
         """Write down where a picture is about to be saved, before its file has that name.
 
         Should the engine die between the two, `settle` finds out whether the file came to be.
-        Another announcement of the same job replaces the first.
+        Another announcement of the same job replaces the first. The path must not be `taken`.
         """
         with self._database.transaction() as connection:
             connection.execute(
-                "INSERT OR REPLACE INTO images (job_id, path, width, height, size, sha256,"
-                " thumbnail) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO images (job_id, path, width, height, size, sha256, thumbnail)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (job_id) DO UPDATE SET"
+                " path = excluded.path, width = excluded.width, height = excluded.height,"
+                " size = excluded.size, sha256 = excluded.sha256, thumbnail = excluded.thumbnail",
                 (
                     job_id,
                     str(path),
-                    image.width,
-                    image.height,
-                    len(png),
-                    hashlib.sha256(png).hexdigest(),
-                    thumbnail(image),
+                    picture.width,
+                    picture.height,
+                    len(picture.png),
+                    picture.sha256,
+                    picture.thumbnail,
                 ),
             )
+
+    def taken(self, path: Path, job_id: str) -> bool:
+        """Whether `path` is that of another job's picture, its file being there or not."""
+        row = self._database.connection.execute(
+            "SELECT 1 FROM images WHERE path = ? AND job_id != ?", (str(path), job_id)
+        ).fetchone()
+        return row is not None
 
     def withdraw(self, job_id: str) -> None:
         """The announced file will not come to be."""
@@ -96,17 +125,27 @@ class Gallery:
         self, words: str = "", *, favourites: bool = False, limit: int = 50, offset: int = 0
     ) -> list[Picture]:
         """Pictures whose prompts hold all `words` (each may be a beginning), newest first."""
-        conditions, values = ["jobs.state = 'saved'"], []
+        conditions: list[str] = ["jobs.state = 'saved'"]
+        values: list[object] = []
         if query := _fts_query(words):
             conditions.append("jobs.id IN (SELECT job_id FROM prompts WHERE prompts MATCH ?)")
             values.append(query)
         if favourites:
             conditions.append("images.favourite = 1")
+        end = "ORDER BY jobs.ended_at DESC LIMIT ? OFFSET ?"
+        return self._select(f"{' AND '.join(conditions)} {end}", *values, limit, offset)
+
+    def find(self, job_id: str) -> Picture | None:
+        """The picture that this job became."""
+        found = self._select("jobs.state = 'saved' AND jobs.id = ?", job_id)
+        return found[0] if found else None
+
+    def _select(self, condition: str, *values: object) -> list[Picture]:
         rows = self._database.connection.execute(
             "SELECT jobs.*, images.path, images.width, images.height, images.size, images.sha256,"
             " images.thumbnail, images.favourite FROM jobs JOIN images ON images.job_id = jobs.id"
-            f" WHERE {' AND '.join(conditions)} ORDER BY jobs.ended_at DESC LIMIT ? OFFSET ?",
-            (*values, limit, offset),
+            f" WHERE {condition}",
+            values,
         )
         return [_picture(row) for row in rows]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import itertools
 import os
 import re
 import secrets
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -48,6 +50,37 @@ def save_image(
 
     Raises `FileExistsError` when `path` is taken, `OSError` when the disk or folder refuses.
     """
+    png = encode_png(
+        rgb,
+        width,
+        height,
+        params,
+        version=version,
+        model_hash=model_hash,
+        guidance_adjustments=guidance_adjustments,
+    )
+    if path is not None:
+        write_new(path, png)
+        return path
+    names = new_paths(params, folder)
+    while True:
+        path = next(names)
+        with contextlib.suppress(FileExistsError):
+            write_new(path, png)
+            return path
+
+
+def encode_png(
+    rgb: bytes,
+    width: int,
+    height: int,
+    params: GenerationParams,
+    *,
+    version: str,
+    model_hash: str = "",
+    guidance_adjustments: Sequence[tuple[int, float]] = (),
+) -> bytes:
+    """The file of a picture of RGB8 pixels, with all that is known of its making."""
     record = PictureRecord(
         version=version, params=params, guidance_adjustments=list(guidance_adjustments)
     )
@@ -56,13 +89,21 @@ def save_image(
     text.add_text(JSON_KEY, msgspec.json.encode(record).decode())
     buffer = BytesIO()
     Image.frombytes("RGB", (width, height), rgb).save(buffer, "png", pnginfo=text)
-    if path is not None:
-        write_new(path, buffer.getvalue())
-        return path
+    return buffer.getvalue()
+
+
+def new_paths(params: GenerationParams, folder: Path | None = None) -> Iterator[Path]:
+    """Names for a new picture, numbered on from the highest in the folder, which is made.
+
+    Another process may take a name before it is used, so there is always a next one.
+    """
     if folder is None:
         folder = paths.images_dir() / datetime.date.today().isoformat()
     folder.mkdir(parents=True, exist_ok=True)
-    return _write_numbered(folder, f"{slug(params.prompt)}-{params.seed}.png", buffer.getvalue())
+    taken = (_NUMBER.match(entry.name) for entry in folder.iterdir())
+    highest = max((int(match.group(1)) for match in taken if match), default=0)
+    for number in itertools.count(highest + 1):
+        yield folder / f"{number:04}-{slug(params.prompt)}-{params.seed}.png"
 
 
 def read_record(path: Path) -> PictureRecord:
@@ -93,19 +134,6 @@ def slug(prompt: str) -> str:
     ascii_text = unicodedata.normalize("NFKD", prompt).encode("ascii", "ignore").decode().lower()
     words = "-".join(re.findall(r"[a-z0-9]+", ascii_text))
     return words[:_SLUG_CHARACTERS].rstrip("-") or "picture"
-
-
-def _write_numbered(folder: Path, name: str, content: bytes) -> Path:
-    taken = (_NUMBER.match(entry.name) for entry in folder.iterdir())
-    number = max((int(match.group(1)) for match in taken if match), default=0)
-    while True:
-        number += 1
-        path = folder / f"{number:04}-{name}"
-        try:
-            write_new(path, content)
-        except FileExistsError:
-            continue
-        return path
 
 
 def write_new(path: Path, content: bytes) -> None:

@@ -75,6 +75,15 @@ class JobStore:
         """An interrupted job is queued where it stood, with the attempts that it has behind it."""
         self._set_state(job_id, "queued")
 
+    def interrupt(self, job_id: str) -> None:
+        """As `wait_again`, where the engine ends on purpose: this attempt does not count."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE jobs SET state = 'queued', attempts = attempts - 1"
+                " WHERE id = ? AND state = 'running'",
+                (job_id,),
+            )
+
     def requeue(self, job_id: str) -> None:
         """A job that ended waits anew behind all others, as if it had never been tried."""
         with self._database.transaction() as connection:
@@ -113,7 +122,7 @@ class JobStore:
                 connection.execute(move, (row["position"], job_id))
 
     def unfinished(self) -> list[StoredJob]:
-        """The jobs that run or wait, in their order. After a start, none of them runs."""
+        """The jobs that run or wait, in their order. To a new engine, "running" is the past."""
         return self._select("state IN ('queued', 'running') ORDER BY position")
 
     def find(self, job_id: str) -> StoredJob | None:

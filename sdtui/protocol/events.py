@@ -10,7 +10,7 @@ import time as _time
 
 import msgspec
 
-from sdtui.errors import GenerationError
+from sdtui.errors import EngineError, GenerationError
 from sdtui.params import GenerationParams
 
 
@@ -254,6 +254,14 @@ class ImageDecoded(JobEvent, frozen=True, kw_only=True):
     upcast: bool = False
 
 
+class SavingDelayed(JobEvent, frozen=True, kw_only=True):
+    """The picture waits in memory, and the queue behind it, until the disk takes it."""
+
+    title: str
+    message: str = ""
+    remedy: str = ""
+
+
 class JobSaved(JobEvent, frozen=True, kw_only=True):
     """The picture is a file. `seconds` is from `JobStarted` to here."""
 
@@ -278,6 +286,12 @@ class JobFailed(JobEvent, frozen=True, kw_only=True):
     exit_code: int = GenerationError.exit_code
 
 
+class JobParked(JobFailed, frozen=True, kw_only=True):
+    """The job was interrupted once too often. It is kept, and runs when someone queues it again."""
+
+    exit_code: int = EngineError.exit_code
+
+
 LoadingEvent = DownloadProgressed | ComponentLoading | ComponentLoaded | ModelLoaded | ModelFailed
 
 AnyEvent = (
@@ -298,9 +312,11 @@ AnyEvent = (
     | GuidanceAdjusted
     | PreviewReady
     | ImageDecoded
+    | SavingDelayed
     | JobSaved
     | JobCancelled
     | JobFailed
+    | JobParked
 )
 
 
@@ -330,5 +346,5 @@ WorkerEvent = (
     | JobFailed
 )
 
-FINAL_EVENTS = (JobSaved, JobCancelled, JobFailed)
+FINAL_EVENTS = (JobSaved, JobCancelled, JobFailed, JobParked)
 """A job ends with exactly one of these."""

@@ -48,12 +48,12 @@ class RunView:
                 self.status.note(f"saved {shown_path(self.saved)}")
 
     def lose_engine(self, what_is_done: str) -> None:
-        """The engine is gone, and with it whatever ran."""
+        """The engine is gone; the next one goes on with whatever ran."""
         if self.unfinished:
             self.preview.show_failure(
                 "The engine was lost",
-                "The picture was not finished.",
-                "The prompt and the settings are as they were: start it again.",
+                "The picture is not finished; its job is kept.",
+                "It goes on by itself when the engine runs again.",
             )
             self.progress.clear()
         self.unfinished = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sdtui.errors import EngineError
-from sdtui.history.database import Database, journal_mode
-from sdtui.history.gallery import Gallery
+from sdtui.history.database import Database, HistoryUnwritableError, journal_mode
+from sdtui.history.gallery import EncodedPicture, Gallery
 from sdtui.history.jobs import JobStore
 from sdtui.history.schema import MIGRATIONS
 from sdtui.params import GenerationParams
@@ -34,11 +35,18 @@ def waiting(store: JobStore) -> list[str]:
     return [job.id for job in store.unfinished()]
 
 
+def picture(job_id: str) -> EncodedPicture:
+    """A small picture whose bytes differ from job to job."""
+    buffer = BytesIO()
+    Image.new("RGB", (200, 100), (sum(job_id.encode()) % 256, 0, 0)).save(buffer, "png")
+    return EncodedPicture.of(buffer.getvalue())
+
+
 def save(database: Database, job_id: str, folder: Path, *, write: bool = True) -> Path:
-    path, png = folder / f"{job_id}.png", f"picture of {job_id}".encode()
-    Gallery(database).announce(job_id, path, Image.new("RGB", (200, 100), "red"), png)
+    path = folder / f"{job_id}.png"
+    Gallery(database).announce(job_id, path, picture(job_id))
     if write:
-        path.write_bytes(png)
+        path.write_bytes(picture(job_id).png)
     return path
 
 
@@ -47,7 +55,7 @@ def test_a_job_is_in_the_file_when_add_returns(tmp_path: Path):
     first = Database.open(path)
     add(JobStore(first), "a", seed=2**63 - 1, guidance_scale=3.25)
     # No close: this is what the next process finds after a kill.
-    second = Database.open(path)
+    second = Database(sqlite3.connect(path))
     (job,) = JobStore(second).unfinished()
     assert (job.id, job.state, job.attempts) == ("a", "queued", 0)
     assert job.params == GenerationParams(prompt="a red apple", seed=2**63 - 1, guidance_scale=3.25)
@@ -60,6 +68,53 @@ def test_the_file_and_its_folder_are_private(tmp_path: Path):
     Database.open(path).close()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_only_one_process_has_it_open_and_the_next_one_waits_for_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("sdtui.history.database._BUSY_SECONDS", 0.1)
+    path = tmp_path / "data" / "history.sqlite3"
+    first = Database.open(path)
+    with pytest.raises(EngineError, match="Another engine"):
+        Database.open(path)
+    first.close()
+    Database.open(path).close()
+
+
+def test_an_interruption_on_purpose_is_no_attempt(database: Database):
+    store = JobStore(database)
+    add(store, "a")
+    store.start("a")
+    store.interrupt("a")
+    store.interrupt("a")
+    (job,) = store.unfinished()
+    assert (job.state, job.attempts) == ("queued", 0)
+
+
+def test_a_name_stays_with_the_picture_that_had_it_even_when_its_file_is_gone(database, tmp_path):
+    for job_id in "ab":
+        add(JobStore(database), job_id)
+    path = save(database, "a", tmp_path)
+    Gallery(database).confirm("a")
+    path.unlink()
+    assert Gallery(database).taken(path, "b")
+    assert not Gallery(database).taken(path, "a")
+    with pytest.raises(sqlite3.IntegrityError):
+        Gallery(database).announce("b", path, picture("b"))
+    assert Gallery(database).find("a").path == str(path)
+
+
+def test_a_disk_without_room_refuses_a_change_whole(database: Database):
+    store = JobStore(database)
+    add(store, "a")
+    (pages,) = database.connection.execute("PRAGMA page_count").fetchone()
+    database.connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(HistoryUnwritableError, match="full"):
+        add(store, "b", "a red apple " * 1000)
+    database.connection.execute("PRAGMA max_page_count = 100000")
+    add(store, "c")
+    assert waiting(store) == ["a", "c"]
 
 
 def test_jobs_wait_in_order_and_move_up(database: Database):

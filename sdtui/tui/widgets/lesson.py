@@ -27,6 +27,7 @@ from sdtui.protocol.events import (
     ModelLoaded,
     PromptEncoded,
     PromptTokenized,
+    SavingDelayed,
     StepCompleted,
     TokenizedText,
 )
@@ -80,7 +81,7 @@ class Lesson:
             case JobCancelled(completed=completed, count=count):
                 where = f"at {completed}/{count}" if count else "before the first step"
                 return [self._note(f"stopped {where}")]
-            case JobFailed() | ModelFailed():
+            case SavingDelayed() | JobFailed() | ModelFailed():
                 return self._failed(event)
         return []
 
@@ -287,7 +288,7 @@ class Lesson:
             *self._wrapped(f"  {clean(event.path)}", "value"),
         ]
 
-    def _failed(self, event: JobFailed | ModelFailed) -> list[Text]:
+    def _failed(self, event: SavingDelayed | JobFailed | ModelFailed) -> list[Text]:
         lines = self._wrapped(clean(event.title), "error")
         for part in (event.message, event.remedy):
             if part:

@@ -15,6 +15,7 @@ from sdtui.protocol.events import (
     ImageDecoded,
     JobCancelled,
     JobFailed,
+    JobParked,
     JobQueued,
     JobSaved,
     JobStarted,
@@ -22,6 +23,7 @@ from sdtui.protocol.events import (
     ModelFailed,
     ModelLoaded,
     PromptTokenized,
+    SavingDelayed,
     StepCompleted,
 )
 from sdtui.text import clean
@@ -95,6 +97,10 @@ class StepProgress(PacedWidget):
                 self._set(f"done in {figures.duration(seconds)}", 1.0)
             case JobCancelled(completed=completed, count=count):
                 self._set(f"stopped at {completed}/{count}" if count else "stopped", None, "$label")
+            case SavingDelayed():
+                self._set("waiting for room", 1.0, "$error")
+            case JobParked():
+                self._set("parked", None, "$error")
             case JobFailed() | ModelFailed():
                 self._set("failed", None, "$error")
 

@@ -1,0 +1,35 @@
+"""What the engine says about itself."""
+
+from __future__ import annotations
+
+import os
+
+import sdtui
+from sdtui.engine.job import Job
+from sdtui.engine.model_loading import ModelLoading
+from sdtui.protocol.events import EngineStatus
+
+
+def engine_status(
+    *, stopping: bool, worker_state: str, models: ModelLoading, job: Job | None, queued: int
+) -> EngineStatus:
+    """The status of an engine with this worker, these models, and the job that runs."""
+    if stopping:
+        state = "stopping"
+    elif worker_state in ("starting", "restarting"):
+        state = worker_state
+    elif models.record is not None:
+        state = "loading"
+    else:
+        state = "running" if job else "idle"
+    loaded = models.loaded
+    return EngineStatus(
+        state=state,
+        version=sdtui.__version__,
+        pid=os.getpid(),
+        model=loaded.model if loaded else "",
+        device=loaded.device if loaded else "",
+        dtype=loaded.dtype if loaded else "",
+        queued=queued,
+        running_job_id=job.id if job else None,
+    )
