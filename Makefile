@@ -18,11 +18,12 @@ PIP_INSTALL := PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
 ONLY_DOWNLOADS := { grep --line-buffered -E '^ *Downloading [^ ]+ \([0-9.]+ [MG]B\)' || true; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check bench clean
+.PHONY: help install run test soak check bench clean
 
 help:
 	@echo 'make run      install what is missing and start sdtui (ARGS="--help" passes arguments)'
 	@echo 'make test     install the development tools and run every test (ARGS passes to pytest)'
+	@echo 'make soak     kill 250 workers and engines at random moments and look for lost jobs'
 	@echo 'make check    lint, formatting, types, and who may import whom'
 	@echo 'make bench    run the benchmarks (BENCH=first_paint runs one)'
 	@echo 'make install  only make .venv and install'
@@ -35,6 +36,9 @@ run: install
 
 test: $(DEV_INSTALLED)
 	@$(BIN)/python -m pytest $(ARGS)
+
+soak: $(DEV_INSTALLED)
+	@SDTUI_KILLS=250 $(BIN)/python -m pytest -s --timeout 1800 tests/engine/test_kills.py $(ARGS)
 
 check: $(DEV_INSTALLED)
 	@$(BIN)/ruff check

@@ -1,26 +1,47 @@
 """The real supervisor, on the real socket, with a FakeWorker.
 
-`python fake_engine.py [idle seconds] [arguments of the FakeWorker]`
+`python fake_engine.py [idle seconds] [--die-before STEP] [arguments of the FakeWorker]`
+
+STEP is `write` or `confirm`: the engine kills itself there when it saves a picture.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 import sys
 from contextlib import closing
 from pathlib import Path
 
+from sdtui.engine import saving
 from sdtui.engine.listener import listening, only_engine
 from sdtui.engine.supervisor import IDLE_SECONDS, Supervisor
 from sdtui.history.database import Database
+from sdtui.history.gallery import Gallery
+
+
+def die(*_: object) -> None:
+    """End at once, with nothing tidied up."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
 
 if __name__ == "__main__":
-    idle_seconds = float(sys.argv[1]) if len(sys.argv) > 1 else IDLE_SECONDS
-    worker = (sys.executable, str(Path(__file__).with_name("fake_worker.py")), *sys.argv[2:])
+    arguments = sys.argv[1:]
+    if "--die-before" in arguments:
+        at = arguments.index("--die-before")
+        _, step = arguments[at : at + 2]
+        del arguments[at : at + 2]
+        setattr(*{"write": (saving, "write_new"), "confirm": (Gallery, "confirm")}[step], die)
+    idle_seconds = float(arguments.pop(0)) if arguments else IDLE_SECONDS
+    worker = (sys.executable, str(Path(__file__).with_name("fake_worker.py")), *arguments)
     logging.basicConfig(level=logging.INFO)
     with only_engine(), closing(Database.open()) as database, listening() as listener:
         supervisor = Supervisor(
-            database, worker_command=worker, idle_seconds=idle_seconds, look_around_seconds=0.2
+            database,
+            worker_command=worker,
+            idle_seconds=idle_seconds,
+            look_around_seconds=0.2,
         )
         asyncio.run(supervisor.serve(listener))

@@ -2,7 +2,8 @@
 
 The prompt says what to do, in words: `pause=0.05` (seconds a step), `die=3` (SIGKILL itself before
 that step), `die-once=3` (the same, but only the first time that this engine's folder sees it),
-`fail` (report an error). Every picture is one grey of `params.seed`.
+`fail` (report an error), `noise` (draw what does not compress). Every other picture is one grey of
+`params.seed`.
 """
 
 from __future__ import annotations
@@ -135,12 +136,13 @@ class FakeWorker:
                         rgb=rgb,
                     )
                 )
+        size = params.width * params.height * 3
         self.say(
             ImageDecoded(
                 job_id=job_id,
                 width=params.width,
                 height=params.height,
-                rgb=bytes([params.seed % 256]) * (params.width * params.height * 3),
+                rgb=os.urandom(size) if "noise" in orders else bytes([params.seed % 256]) * size,
                 seconds=0.0,
             )
         )

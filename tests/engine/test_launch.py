@@ -35,6 +35,8 @@ async def main():
     print(client.status.pid, flush=True)
 """
 
+REAL_ENGINE = launch.ENGINE_COMMAND
+
 JUST_ATTACH = ATTACH + "asyncio.run(main())"
 
 ATTACH_SUBMIT_AND_STAY = (
@@ -119,6 +121,18 @@ async def test_an_engine_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPa
         await EngineClient.connect()
     assert caught.value.message == "the disk is on fire"
     assert str(launch.log_path()) in caught.value.remedy
+
+
+async def test_a_history_that_cannot_be_opened_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "ENGINE_COMMAND", REAL_ENGINE)
+    path = paths.data_dir() / "history.sqlite3"
+    path.parent.mkdir()
+    path.write_text("not a database, and long enough to be read as one " * 20)
+    with pytest.raises(EngineError) as caught:
+        await EngineClient.connect()
+    assert caught.value.title == "The history cannot be opened"
+    assert str(path) in caught.value.message
+    assert "move the file away" in caught.value.remedy
 
 
 def test_a_job_outlives_the_terminal_that_started_it() -> None:

@@ -176,7 +176,8 @@ async def test_a_model_that_is_not_there_fails_its_job_only() -> None:
 
 async def test_a_killed_worker_costs_one_retry() -> None:
     client = await EngineClient.connect(start=False)
-    await client.submit(params(steps=24))
+    wanted = params(steps=24)
+    await client.submit(wanted)
     await until(client, StepCompleted)
     (worker,) = children(client.status.pid)
     os.kill(worker, signal.SIGKILL)
@@ -185,6 +186,10 @@ async def test_a_killed_worker_costs_one_retry() -> None:
     assert "ModelLoaded" in names(events)
     steps = [step.step_index for step in of_kind(events, StepCompleted)]
     assert steps[-24:] == list(range(24))
+    await client.submit(wanted)
+    undisturbed = of_kind(await until(client, ImageDecoded), ImageDecoded)
+    assert of_kind(events, ImageDecoded)[0].rgb == undisturbed[0].rgb
+    await until(client, JobSaved)
     await client.close()
 
 

@@ -14,8 +14,10 @@ from sdtui.protocol.events import (
     ImageDecoded,
     JobCancelled,
     JobFailed,
+    JobParked,
     JobQueued,
     JobSaved,
+    SavingDelayed,
     StepCompleted,
 )
 from sdtui.tui.widgets.step_progress import StepProgress
@@ -63,7 +65,9 @@ def line(progress: StepProgress) -> str:
         (ImageDecoded(job_id="j", width=1, height=1, rgb=b"abc", seconds=1.0), "saving"),
         (JobSaved(job_id="j", path="/x", size=1, seconds=2.1), "done in 2.1 s"),
         (JobCancelled(job_id="j", completed=12, count=25), "stopped at 12/25"),
+        (SavingDelayed(job_id="j", title="no room"), "waiting for room"),
         (JobFailed(job_id="j", title="broken"), "failed"),
+        (JobParked(job_id="j", title="twice"), "parked"),
     ],
 )
 async def test_every_stage_has_its_words(stage: Stage, event: Event, said: str) -> None:

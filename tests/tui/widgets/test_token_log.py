@@ -16,6 +16,7 @@ from sdtui.protocol.events import (
     ImageDecoded,
     JobCancelled,
     JobFailed,
+    JobParked,
     JobSaved,
     JobStarted,
     LatentsDrawn,
@@ -23,6 +24,7 @@ from sdtui.protocol.events import (
     PreviewReady,
     PromptEncoded,
     PromptTokenized,
+    SavingDelayed,
     StepCompleted,
     Token,
     TokenizedText,
@@ -255,6 +257,8 @@ async def test_changed_guidance_is_noted_between_the_steps(stage: Stage) -> None
         (JobCancelled(job_id="j", completed=2, count=25), "  stopped at 2/25"),
         (JobCancelled(job_id="j", completed=0, count=0), "  stopped before the first step"),
         (JobFailed(job_id="j", title="Out of memory", remedy="Draw less."), "Out of memory"),
+        (JobParked(job_id="j", title="Twice", remedy="Draw less."), "  Draw less."),
+        (SavingDelayed(job_id="j", title="No room", remedy="Make some."), "  Make some."),
     ],
 )
 async def test_the_end_is_told_whatever_it_was(stage: Stage, end: Event, said: str) -> None:
