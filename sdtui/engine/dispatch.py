@@ -134,7 +134,9 @@ class Dispatcher:
         self._stopping = True
         self._tell_status()
         await self._saver.stop()
-        if self._job is not None:
+        if self._job is not None and self._job.cancelled:
+            self._finish(self._job, self._job.cancellation())
+        elif self._job is not None:
             self._queue.interrupt(self._job)
             self._job = None
         await self._worker.stop()

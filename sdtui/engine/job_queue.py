@@ -25,8 +25,8 @@ MAX_QUEUED = 1000
 class JobQueue:
     """The jobs that wait, first come first served, as they stand in the database.
 
-    Its commits run on the event loop: a few milliseconds each, a handful of them for each job,
-    against an order of events that needs no further thought.
+    Its commits run on the event loop: milliseconds each, tens of them on a busy disk, and four of
+    them for each job. No thread could make an answer that waits for the disk come sooner.
     """
 
     def __init__(self, database: Database) -> None:
@@ -54,9 +54,10 @@ class JobQueue:
             elif stored.state == "running" and job.attempts >= MAX_ATTEMPTS:
                 yield job, self._park(job)
             else:
-                if stored.state == "running":
-                    self._store.wait_again(job.id)
                 self._waiting.append(job)
+                if stored.state == "running":
+                    with _unwritten_is_interrupted(job):
+                        self._store.wait_again(job.id)
 
     def put(self, job: Job) -> None:
         """Let `job` wait behind all others.

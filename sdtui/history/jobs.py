@@ -7,6 +7,7 @@ import time
 
 import msgspec
 
+from sdtui.errors import SdtuiError
 from sdtui.history.database import Database
 from sdtui.params import GenerationParams
 
@@ -85,12 +86,13 @@ class JobStore:
             )
 
     def requeue(self, job_id: str) -> None:
-        """A job that ended waits anew behind all others, as if it had never been tried."""
+        """A job without a picture waits anew behind all others, as if it had never been tried."""
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE jobs SET state = 'queued', attempts = 0, started_at = NULL,"
                 " ended_at = NULL, title = '', message = '', remedy = '',"
-                " position = (SELECT max(position) + 1 FROM jobs) WHERE id = ?",
+                " position = (SELECT max(position) + 1 FROM jobs)"
+                " WHERE id = ? AND state IN ('failed', 'cancelled', 'parked')",
                 (job_id,),
             )
 
@@ -122,8 +124,21 @@ class JobStore:
                 connection.execute(move, (row["position"], job_id))
 
     def unfinished(self) -> list[StoredJob]:
-        """The jobs that run or wait, in their order. To a new engine, "running" is the past."""
-        return self._select("state IN ('queued', 'running') ORDER BY position")
+        """The jobs that run or wait, in their order. To a new engine, "running" is the past.
+
+        One whose parameters this version does not understand is parked.
+        """
+        rows = self._database.connection.execute(
+            "SELECT * FROM jobs WHERE state IN ('queued', 'running') ORDER BY position"
+        ).fetchall()
+        jobs = []
+        for row in rows:
+            try:
+                jobs.append(stored_job(row))
+            except (msgspec.MsgspecError, SdtuiError) as error:
+                title = "The job was queued by another version of sdtui"
+                self.park(row["id"], title, str(error), "Generate it again with this one.")
+        return jobs
 
     def find(self, job_id: str) -> StoredJob | None:
         """The job of this id."""

@@ -84,38 +84,21 @@ async def test_a_job_during_which_the_engine_died_twice_is_parked_and_the_queue_
     start_fake_engine: StartEngine,
 ) -> None:
     engine = start_fake_engine()
-    deadly, harmless = await begin("pause=30", "harmless pause=0.3")
+    (deadly,) = await begin("pause=30")
     kill(engine)
     engine = start_fake_engine()
-    client = await EngineClient.connect(start=False)
-    await until(client, JobStarted)
-    await client.close()
+    wait_for(lambda: stored(deadly).attempts == 2)
     kill(engine)
     start_fake_engine()
-    assert await wait_for_pictures(1) == [harmless]
-    jobs = check_everything([deadly, harmless])
-    assert (jobs[deadly].state, jobs[deadly].attempts) == ("parked", 2)
-    assert "ended 2 times" in jobs[deadly].title
-
-
-async def test_a_parked_job_is_told_to_who_comes_later(start_fake_engine: StartEngine) -> None:
-    (deadly,) = await begin_and_kill_twice(start_fake_engine)
-    start_fake_engine()
+    # Nobody saw its end, so it is told to who comes later.
     client = await EngineClient.connect(start=False)
     (parked,) = of_kind(await until(client, JobParked), JobParked)
-    assert parked.job_id == deadly
-    assert parked.remedy
+    assert (parked.job_id, parked.remedy != "") == (deadly, True)
+    harmless = await client.submit(params())
+    await until(client, JobSaved)
     await client.close()
-
-
-async def begin_and_kill_twice(start_fake_engine: StartEngine) -> list[str]:
-    engine = start_fake_engine()
-    job_ids = await begin("pause=30")
-    kill(engine)
-    engine = start_fake_engine()
-    wait_for(lambda: stored(job_ids[0]).attempts == 2)
-    kill(engine)
-    return job_ids
+    jobs = check_everything([deadly, harmless])
+    assert (jobs[deadly].state, jobs[deadly].title) == ("parked", parked.title)
 
 
 @pytest.mark.parametrize("step", ["write", "confirm"])
@@ -142,6 +125,20 @@ async def test_a_stopped_engine_keeps_its_jobs_and_counts_no_attempt(
     start_fake_engine()
     assert await wait_for_pictures(2) == job_ids
     check_everything(job_ids)
+
+
+async def test_a_cancelled_job_does_not_come_back_with_the_next_engine(
+    start_fake_engine: StartEngine,
+) -> None:
+    engine = start_fake_engine()
+    client = await EngineClient.connect(start=False)
+    job_id = await client.submit(params("pause=30"))
+    await until(client, JobStarted)
+    await client.cancel(job_id)
+    await client.shutdown(force=True)
+    await client.close()
+    assert engine.wait(20) == 0
+    assert stored(job_id).state == "cancelled"
 
 
 async def test_how_jobs_end_is_kept(start_fake_engine: StartEngine) -> None:

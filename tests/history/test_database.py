@@ -117,6 +117,18 @@ def test_a_disk_without_room_refuses_a_change_whole(database: Database):
     assert waiting(store) == ["a", "c"]
 
 
+def test_a_job_that_this_version_does_not_understand_is_parked(database: Database):
+    store = JobStore(database)
+    for job_id in "abc":
+        add(store, job_id)
+    update = "UPDATE jobs SET params = replace(params, ?, ?) WHERE id = ?"
+    database.connection.execute(update, ("a red apple", "", "a"))
+    database.connection.execute(update, ('"seed":', '"seed":"x', "b"))
+    assert waiting(store) == ["c"]
+    rows = database.connection.execute("SELECT state FROM jobs ORDER BY id")
+    assert [row["state"] for row in rows] == ["parked", "parked", "queued"]
+
+
 def test_jobs_wait_in_order_and_move_up(database: Database):
     store = JobStore(database)
     for job_id in "abc":
