@@ -38,7 +38,7 @@ class EngineClient:
         self._events.put_nowait(status)
         self._submissions: dict[str, asyncio.Future[str]] = {}
         self._shutdown: asyncio.Future[None] | None = None
-        self._loss: EngineError | None = None
+        self._loss: SdtuiError | None = None
         self._receiving = asyncio.create_task(self._receive())
 
     @classmethod
@@ -139,7 +139,7 @@ class EngineClient:
             while (event := await decoder.read(self._reader)) is not None:
                 if not self._answers(event):
                     self._events.put_nowait(event)
-        except EngineError as error:
+        except SdtuiError as error:
             self._loss = error
         finally:
             self._loss = self._loss or _lost()

@@ -182,7 +182,7 @@ class Supervisor:
             case LoadModel():
                 self._dispatcher.load_model(request)
             case GrantPreview():
-                subscriber.credits += 1
+                subscriber.grant()
                 self._pass_on_credits()
 
     def _attach(self, request: Attach, subscriber: Subscriber) -> None:

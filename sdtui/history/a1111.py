@@ -9,7 +9,7 @@ from sdtui.history.picture_record import PictureRecord
 _NAMED_SCHEDULES = {"DPM++ 2M Karras": ("DPM++ 2M", "Karras")}
 
 
-def parameters_text(record: PictureRecord, width: int, height: int, model_hash: str) -> str:
+def parameters_text(record: PictureRecord, width: int, height: int) -> str:
     """Prompt, negative prompt and a line of "Key: value" pairs, joined with ", ".
 
     The prompts stand there as they are, also where a line of theirs looks like another part of
@@ -24,12 +24,10 @@ def parameters_text(record: PictureRecord, width: int, height: int, model_hash: 
         "CFG scale": f"{params.guidance_scale:g}",
         "Seed": params.seed,
         "Size": f"{width}x{height}",
+        # Other tools know models by their bare names, and where they lie is nobody's business.
+        "Model": params.model.rstrip("/").rpartition("/")[2],
+        "RNG": "CPU",
     }
-    if model_hash:
-        pairs["Model hash"] = model_hash
-    # Other tools know models by their bare names, and where they lie is nobody's business.
-    pairs["Model"] = params.model.rstrip("/").rpartition("/")[2]
-    pairs["RNG"] = "CPU"
     if record.guidance_adjustments:
         pairs["CFG scale adjusted"] = ", ".join(
             f"{guidance_scale:g} from step {step_index + 1}"

@@ -36,7 +36,6 @@ def save_image(
     params: GenerationParams,
     *,
     version: str,
-    model_hash: str = "",
     guidance_adjustments: Sequence[tuple[int, float]] = (),
     folder: Path | None = None,
     path: Path | None = None,
@@ -56,7 +55,6 @@ def save_image(
         height,
         params,
         version=version,
-        model_hash=model_hash,
         guidance_adjustments=guidance_adjustments,
     )
     if path is not None:
@@ -77,7 +75,6 @@ def encode_png(
     params: GenerationParams,
     *,
     version: str,
-    model_hash: str = "",
     guidance_adjustments: Sequence[tuple[int, float]] = (),
 ) -> bytes:
     """The file of a picture of RGB8 pixels, with all that is known of its making."""
@@ -85,7 +82,7 @@ def encode_png(
         version=version, params=params, guidance_adjustments=list(guidance_adjustments)
     )
     text = PngImagePlugin.PngInfo()
-    text.add_text(A1111_KEY, parameters_text(record, width, height, model_hash))
+    text.add_text(A1111_KEY, parameters_text(record, width, height))
     text.add_text(JSON_KEY, msgspec.json.encode(record).decode())
     buffer = BytesIO()
     Image.frombytes("RGB", (width, height), rgb).save(buffer, "png", pnginfo=text)
@@ -116,7 +113,14 @@ def read_record(path: Path) -> PictureRecord:
             image.load()
             text = getattr(image, "text", {}).get(JSON_KEY, "")
         return msgspec.json.decode(text.encode(), type=PictureRecord)
-    except (OSError, SyntaxError, ValueError, msgspec.MsgspecError, SdtuiError) as error:
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        Image.DecompressionBombError,
+        msgspec.MsgspecError,
+        SdtuiError,
+    ) as error:
         raise SdtuiError(
             "The picture does not say how it was made",
             f"{path}: {error}",

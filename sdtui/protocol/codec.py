@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 _LENGTH = struct.Struct(">I")
 MAX_FRAME_BYTES = 64 * 1024 * 1024
-"""Twice a picture of 2048 by 2048 in RGB8 has room; more is a broken or hostile peer."""
+"""A picture of 2048 by 2048 in RGB8 has 12 MiB; more than this is a broken or hostile peer."""
 
 _encoder = msgspec.msgpack.Encoder()
 

@@ -93,7 +93,7 @@ class Settings:
         value = self.values[setting.field]
         match setting.field:
             case "guidance_scale":
-                return f"{value:.2f}" if round(value * 10) != value * 10 else f"{value:.1f}"
+                return f"{value:.1f}" if round(value, 1) == value else str(value)
             case "preview_every":
                 return {0: "off", 1: "every step"}.get(value, f"every {value} steps")
             case _:

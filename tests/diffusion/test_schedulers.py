@@ -101,3 +101,24 @@ def test_a_prediction_that_the_scheduler_does_not_take_is_refused(
 def test_an_unknown_noise_schedule_is_refused() -> None:
     with pytest.raises(ModelError, match="does not run on this model"):
         make_schedule("Euler", {**STABLE_DIFFUSION_1_5, "beta_schedule": "home-made"}, 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "class_name"),
+    [
+        ("UniPC", "UniPCMultistepScheduler"),
+        ("DPM++ 2M", "DPMSolverMultistepScheduler"),
+        ("DPM++ 2M Karras", "DPMSolverMultistepScheduler"),
+        ("DPM++ 2S", "DPMSolverSinglestepScheduler"),
+        ("Euler", "EulerDiscreteScheduler"),
+        ("Euler a", "EulerAncestralDiscreteScheduler"),
+        ("Heun", "HeunDiscreteScheduler"),
+        ("DDIM", "DDIMScheduler"),
+        ("PNDM", "PNDMScheduler"),
+        ("LMS", "LMSDiscreteScheduler"),
+        ("DEIS", "DEISMultistepScheduler"),
+        ("LCM", "LCMScheduler"),
+    ],
+)
+def test_each_name_means_the_class_that_users_know_by_it(name: str, class_name: str) -> None:
+    assert type(make_scheduler(name, {})).__name__ == class_name

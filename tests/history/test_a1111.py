@@ -13,10 +13,10 @@ PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 """How A1111 takes the last line apart."""
 
 
-def text_of(model_hash: str = "", **settings: object) -> str:
+def text_of(**settings: object) -> str:
     params = GenerationParams(**({"prompt": "a red apple"} | settings))  # type: ignore[arg-type]
     record = PictureRecord(version="0.1.0", params=params)
-    return parameters_text(record, params.width, params.height, model_hash)
+    return parameters_text(record, params.width, params.height)
 
 
 def pairs(text: str) -> dict[str, str]:
@@ -44,9 +44,9 @@ def test_sampler_and_schedule_are_two_things() -> None:
     assert (found["Sampler"], found["Schedule type"]) == ("Euler a", "Automatic")
 
 
-def test_a_model_has_its_bare_name_and_its_hash() -> None:
-    found = pairs(text_of(model="/home/someone/models/my-model/", model_hash="0123456789"))
-    assert (found["Model"], found["Model hash"]) == ("my-model", "0123456789")
+def test_a_model_has_its_bare_name() -> None:
+    found = pairs(text_of(model="/home/someone/models/my-model/"))
+    assert found["Model"] == "my-model"
     assert pairs(text_of(model="stable-diffusion-v1-5/stable-diffusion-v1-5"))["Model"] == (
         "stable-diffusion-v1-5"
     )
@@ -63,6 +63,6 @@ def test_a_change_of_guidance_on_the_way_is_told() -> None:
     record = PictureRecord(
         version="0.1.0", params=params, guidance_adjustments=[(3, 2.0), (7, 12.5)]
     )
-    found = pairs(parameters_text(record, 128, 128, ""))
+    found = pairs(parameters_text(record, 128, 128))
     assert found["CFG scale adjusted"] == "2 from step 4, 12.5 from step 8"
     assert found["CFG scale"] == "7.5"

@@ -184,3 +184,11 @@ def test_killing_the_process_that_saves_leaves_whole_pictures_only(tmp_path: Pat
     assert pictures
     for path in pictures:
         assert read_params(path).prompt == "x"
+
+
+def test_a_picture_too_large_to_open_is_a_clear_error(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "large.png"
+    Image.new("L", (100, 100)).save(path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(SdtuiError, match=r"large\.png"):
+        read_record(path)
