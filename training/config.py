@@ -35,18 +35,21 @@ class DiffusionRecipe:
     """The UNet and the text encoder, trained together on latents."""
 
     minutes: float
-    block_out_channels: tuple[int, ...] = (64, 192)
+    block_out_channels: tuple[int, ...] = (64, 128, 160)
     layers_per_block: int = 1
-    attention_heads: int = 6
+    attention_heads: int = 4
     norm_num_groups: int = 16
     text_hidden_size: int = 128
     text_layers: int = 3
     text_heads: int = 4
+    #: Steps that teach the text encoder alone, and captions in each.
+    text_steps: int = 700
+    text_captions: int = 64
     #: Captions a step, and how many noise levels the UNet sees of each.
     captions: int = 16
     noise_levels: int = 2
-    learning_rate: float = 1e-3
-    token_learning_rate: float = 5e-4
+    learning_rate: float = 1.5e-3
+    text_learning_rate: float = 5e-4
     weight_decay: float = 0.01
     dropped_captions: float = 0.1
     ema_decay: float = 0.995
@@ -80,12 +83,14 @@ RECIPES: dict[str, Recipe] = {
             vae=VAERecipe(minutes=0.02, block_out_channels=(8, 8, 8, 16), crop_size=32),
             diffusion=DiffusionRecipe(
                 minutes=0.03,
-                block_out_channels=(16, 32),
+                block_out_channels=(16, 16, 32),
                 attention_heads=2,
                 norm_num_groups=8,
                 text_hidden_size=16,
                 text_layers=1,
                 text_heads=2,
+                text_steps=3,
+                text_captions=4,
                 captions=4,
                 noise_levels=2,
             ),
@@ -94,7 +99,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="cpu",
             vae=VAERecipe(minutes=40),
-            diffusion=DiffusionRecipe(minutes=70),
+            diffusion=DiffusionRecipe(minutes=30),
             threads=1,
         ),
         Recipe(

@@ -22,6 +22,13 @@ class MovingAverage:
         torch._foreach_lerp_(self.values, [p.detach() for p in self.source], 1 - decay)
 
     @torch.no_grad()
+    def restart(self) -> None:
+        """Begin again from the module's present weights."""
+        self.updates = 0
+        for value, parameter in zip(self.values, self.source, strict=True):
+            value.copy_(parameter)
+
+    @torch.no_grad()
     def copy_to(self, module: nn.Module) -> None:
         """Write the averaged weights into a module of the same shape."""
         for parameter, value in zip(module.parameters(), self.values, strict=True):

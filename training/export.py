@@ -18,8 +18,9 @@ from diffusers import AutoencoderKL, UniPCMultistepScheduler
 from transformers import CLIPTokenizer
 
 from training.config import DATA, RECIPES, RUNS, Recipe
-from training.diffusion import Model, build_model, load_trained_model
+from training.diffusion import load_trained_model
 from training.latents import balanced, load_latents
+from training.model import Model, build_model
 from training.pictures import BACKGROUNDS, Things, load_things
 from training.schedule import scheduler_config
 from training.text_encoder import with_whole_vocabulary

@@ -39,6 +39,10 @@ class Vocabulary:
             raise KeyError("a caption holds a token that is not in the vocabulary")
         return renumbered
 
+    def ends(self, input_ids: torch.Tensor) -> torch.Tensor:
+        """Where each caption's first end token stands, (batch,)."""
+        return (input_ids == len(self.token_ids) - 1).int().argmax(-1)
+
 
 def text_config(recipe: DiffusionRecipe, vocabulary_size: int, end_id: int) -> CLIPTextConfig:
     """The encoder's shape, for the whole vocabulary or a part of it."""

@@ -1,18 +1,21 @@
-"""Train a recipe: `python -m training.train cpu [--resume] [--only vae|latents|diffusion]`."""
+"""Train a recipe: `python -m training.train cpu [--resume] [--only PART]`."""
 
 from __future__ import annotations
 
 import argparse
 
+from training.batches import Batches
 from training.config import DATA, RECIPES, RUNS
 from training.device import set_up
-from training.diffusion import build_model, train_diffusion
+from training.diffusion import train_diffusion
 from training.latents import encode_things, load_latents, save_latents
+from training.model import build_model
 from training.parallel import rank, wait_for_all
 from training.pictures import load_things
+from training.text_training import train_text
 from training.vae import load_trained_vae, train_vae
 
-PARTS = ("vae", "latents", "diffusion")
+PARTS = ("vae", "latents", "text", "diffusion")
 
 
 def main() -> None:
@@ -32,10 +35,15 @@ def main() -> None:
         vae = load_trained_vae(recipe, run).to(recipe.device)
         save_latents(run / "latents.pt", encode_things(vae, things))
     wait_for_all()
-    if "diffusion" in parts:
-        encoded = load_latents(run / "latents.pt")
+    if "text" in parts or "diffusion" in parts:
+        latents = load_latents(run / "latents.pt").latents
         model = build_model(things, recipe)
-        train_diffusion(things, encoded.latents, model, recipe, run, arguments.resume)
+        batches = Batches(things, latents, model, recipe)
+        if "text" in parts:
+            train_text(latents, model, batches, recipe, run)
+            wait_for_all()
+        if "diffusion" in parts:
+            train_diffusion(model, batches, recipe, run, arguments.resume)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 import torch
 
+from training.batches import Batches
 from training.config import RECIPES
-from training.diffusion import build_model, load_trained_model, train_diffusion
+from training.diffusion import load_trained_model, train_diffusion
 from training.export import POCKET, export_pipeline
 from training.latents import balanced, encode_things, load_latents, save_latents
+from training.model import build_model
 from training.pictures import Things, composite
 from training.sampling import draw, load_pipeline
 from training.schedule import TERMINAL_SIGNAL, alphas_cumprod
+from training.text_training import train_text
 from training.vae import load_trained_vae, train_vae
 
 TOY = RECIPES["toy"]
@@ -47,7 +50,10 @@ def test_the_toy_recipe_trains_exports_and_draws(
     train_vae(things, TOY, run)
     encoded = encode_things(load_trained_vae(TOY, run, 64), things)
     save_latents(run / "latents.pt", encoded)
-    train_diffusion(things, encoded.latents, build_model(things, TOY, data, 8), TOY, run)
+    untrained = build_model(things, TOY, data, 8)
+    batches = Batches(things, encoded.latents, untrained, TOY)
+    train_text(encoded.latents, untrained, batches, TOY, run)
+    train_diffusion(untrained, batches, TOY, run)
 
     model, facts = load_trained_model(build_model(things, TOY, data, 8), TOY, run)
     assert facts["step"] > 0
