@@ -41,6 +41,8 @@ async def draw(prompt: str, seed: int, light: bool) -> str:
     start = GenerationParams(prompt=prompt, seed=seed, num_inference_steps=STEPS)
     app = SdtuiApp(start=start)
     async with app.run_test(size=SIZE) as pilot:
+        while not app.main.is_filled:
+            await pilot.pause(0.05)
         app.main.prompt.cursor_blink = False
         if light:
             app.action_toggle_theme()
