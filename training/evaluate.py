@@ -28,6 +28,9 @@ from training.things import HELD_OUT_SYNONYMS
 #: How far a background's channel may be from its named colour, in [0, 1].
 COLOUR_TOLERANCE = 0.1
 
+#: What a model card holds its scores between.
+SCORES_BEGIN, SCORES_END = "<!-- scores -->", "<!-- end of scores -->"
+
 
 @dataclass(frozen=True)
 class Question:
@@ -116,21 +119,34 @@ def reconstruction_psnr(vae: AutoencoderKL, things: Things) -> float:
     return float(torch.cat(values).mean())
 
 
+def write_scores(card: Path, lines: Sequence[str]) -> None:
+    """Put the scores between a model card's two marks."""
+    text = card.read_text()
+    before, rest = text.split(SCORES_BEGIN)
+    _, after = rest.split(SCORES_END)
+    body = "\n".join(lines)
+    card.write_text(f"{before}{SCORES_BEGIN}\n{body}\n{SCORES_END}{after}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=POCKET)
     parser.add_argument("--recipe", choices=sorted(RECIPES), default="cpu")
     parser.add_argument("--things", type=int, default=None, help="draw only so many a row")
     parser.add_argument("--quick", action="store_true", help="seen and held-out pairs alone")
+    parser.add_argument("--card", type=Path, help="write the scores into this model card")
     arguments = parser.parse_args()
     recipe = RECIPES[arguments.recipe]
     things = load_things(DATA / "pictures.npz")
     classifier = train_classifier(things, RUNS / recipe.name / "classifier.pt")
-    print(f"classifier on fresh augmentations: {own_accuracy(classifier, things):.1%}", flush=True)
+    own = own_accuracy(classifier, things)
+    heading = [f"The classifier names {own:.1%} of fresh augmentations of the data right."]
+    print(heading[-1], flush=True)
     pipeline = load_pipeline(arguments.model)
     if not arguments.quick:
         psnr = reconstruction_psnr(pipeline.vae, things)
-        print(f"autoencoder: {psnr:.1f} dB PSNR", flush=True)
+        heading.append(f"The autoencoder's reconstructions have {psnr:.1f} dB PSNR.")
+        print(heading[-1], flush=True)
 
     rng = random.Random(0)
     held_out = held_out_pairs(len(things.names), tuple(BACKGROUNDS), recipe.held_out, recipe.seed)
@@ -146,15 +162,21 @@ def main() -> None:
     else:
         settings += [("held-out pairs", 25, 1.0), ("held-out pairs", 25, 7.5)]
         settings += [("held-out pairs", 5, 5.0)]
-    print("| prompts | count | steps | guidance | thing | background |")
-    print("|---|---|---|---|---|---|")
+    table = [
+        "| prompts | count | steps | guidance | thing | background |",
+        "|---|---|---|---|---|---|",
+    ]
+    print("\n".join(table))
     for name, steps, guidance_scale in settings:
         questions = rows[name]
         if arguments.things and len(questions) > arguments.things:
             questions = random.Random(1).sample(questions, arguments.things)
         thing, background = score(pipeline, classifier, questions, steps, guidance_scale)
         numbers = f"{len(questions)} | {steps} | {guidance_scale} | {thing:.1%} | {background:.1%}"
-        print(f"| {name} | {numbers} |", flush=True)
+        table.append(f"| {name} | {numbers} |")
+        print(table[-1], flush=True)
+    if arguments.card is not None:
+        write_scores(arguments.card, [*heading, "", *table])
 
 
 if __name__ == "__main__":
