@@ -20,7 +20,11 @@ _SOCKET_BUFFER_BYTES = 256 * 1024
 
 
 class Subscriber:
-    """The way to one client. `credits` is 1 while it can show a preview, else 0."""
+    """The way to one client. `credits` counts the previews that it can show.
+
+    The last step's preview comes also without a credit and is answered by one all the same, so
+    the count may be below zero until then.
+    """
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self.credits = 0
@@ -43,18 +47,11 @@ class Subscriber:
             self._backlog.add(key, frame)
             self._check_backlog()
 
-    def grant(self) -> None:
-        """The client can show one more preview.
-
-        The last step's comes without a credit and is answered by one, so credits do not add up.
-        """
-        self.credits = 1
-
     def send_preview(self, preview: PreviewReady, frame: bytes) -> None:
         """Queue a frame for one credit; without a credit, only the last step's."""
         is_last = preview.step_index == preview.count - 1
-        if self.credits or is_last:
-            self.credits = 0
+        if self.credits > 0 or is_last:
+            self.credits -= 1
             self.send(preview, frame)
 
     async def deliver(self) -> None:

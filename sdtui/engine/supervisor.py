@@ -182,7 +182,7 @@ class Supervisor:
             case LoadModel():
                 self._dispatcher.load_model(request)
             case GrantPreview():
-                subscriber.grant()
+                subscriber.credits += 1
                 self._pass_on_credits()
 
     def _attach(self, request: Attach, subscriber: Subscriber) -> None:
@@ -233,7 +233,7 @@ class Supervisor:
         self._activity.set()
 
     def _pass_on_credits(self) -> None:
-        if any(subscriber.credits for subscriber in self._subscribers):
+        if any(subscriber.credits > 0 for subscriber in self._subscribers):
             self._dispatcher.grant_preview()
 
 
