@@ -25,6 +25,8 @@ from tests.commands.conftest import SDTUI
 from tests.terminal import Terminal
 
 QUICK = ("--steps", "2", "--width", "64", "--height", "64")
+LONG = ("--steps", "200", "--width", "384", "--height", "384")
+"""Minutes of work, so that a slow terminal has its say before the job ends."""
 
 
 def events(out: str) -> list[dict[str, Any]]:
@@ -214,7 +216,7 @@ def test_a_terminal_sees_progress_and_the_picture(shared_home: Path) -> None:
 
 
 def test_ctrl_c_cancels_the_job(shared_home: Path, shell: Callable) -> None:
-    command = [*SDTUI, "generate", "a red apple", "--seed", "7", "--steps", "200", "--json"]
+    command = [*SDTUI, "generate", "a red apple", "--seed", "7", *LONG, "--json"]
     with Terminal(command, env={"SDTUI_HOME": str(shared_home)}) as terminal:
         terminal.wait_for(lambda _: b'"StepCompleted"' in terminal.output)
         terminal.send("\x03")
@@ -226,7 +228,7 @@ def test_ctrl_c_cancels_the_job(shared_home: Path, shell: Callable) -> None:
 
 
 def test_sigterm_cancels_the_job_too(shared_home: Path, shell: Callable) -> None:
-    command = [*SDTUI, "generate", "a red apple", "--seed", "7", "--steps", "200", "--json"]
+    command = [*SDTUI, "generate", "a red apple", "--seed", "7", *LONG, "--json"]
     with Terminal(command, env={"SDTUI_HOME": str(shared_home)}) as terminal:
         terminal.wait_for(lambda _: b'"StepCompleted"' in terminal.output)
         terminal.process.send_signal(signal.SIGTERM)
@@ -235,7 +237,7 @@ def test_sigterm_cancels_the_job_too(shared_home: Path, shell: Callable) -> None
 
 
 def test_an_engine_that_dies_is_reported() -> None:
-    command = [*SDTUI, "generate", "a red apple", "--seed", "7", "--steps", "200", "--json"]
+    command = [*SDTUI, "generate", "a red apple", "--seed", "7", *LONG, "--json"]
     with Terminal(command) as terminal:
         terminal.wait_for(lambda _: b"}\r\n" in terminal.output)
         first = json.loads(terminal.output.decode().splitlines()[0])

@@ -25,10 +25,14 @@ from tests.engine.watching import names, until
 
 ATTACH = f"""
 import asyncio
+import signal
 from sdtui.engine import launch
 from sdtui.engine.client import EngineClient
 from sdtui.params import GenerationParams
 launch.ENGINE_COMMAND = {FAKE_ENGINE!r}
+
+# What started the tests may have had this signal ignored, and children inherit that.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 async def main():
     client = await EngineClient.connect()
