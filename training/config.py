@@ -99,7 +99,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="cpu",
             vae=VAERecipe(minutes=40),
-            diffusion=DiffusionRecipe(minutes=30),
+            diffusion=DiffusionRecipe(minutes=80),
             threads=1,
         ),
         Recipe(
