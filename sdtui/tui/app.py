@@ -50,7 +50,9 @@ class SdtuiApp(App[None]):
         super().__init__()
         self.register_theme(DARK)
         self.register_theme(LIGHT)
-        self.theme = DARK.name
+        # Nothing is styled yet, so nothing need be told: the first paint parses its styles once.
+        self.set_reactive(App.theme, DARK.name)
+        self.stylesheet.set_variables(self.get_css_variables())
         self.main = MainScreen(connect, start)
         self._interrupted_at = -_SECOND_CTRL_C_SECONDS
 
