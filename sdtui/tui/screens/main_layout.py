@@ -60,6 +60,10 @@ class MainLayout(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """The widgets, top to bottom."""
+        # The first resize would find these classes changed and style everything once more.
+        width, height = self.app.size
+        for extent, breakpoints in ((width, _WIDTHS), (height, _HEIGHTS)):
+            self.add_class(max(entry for entry in breakpoints if entry[0] <= extent)[1])
         yield self.status
         with Horizontal(id="prompts"):
             yield self.prompt
