@@ -19,9 +19,9 @@ def _no_engine_stays() -> Iterator[None]:
     asyncio.run(stop_engine(force=True))
 
 
-def interface() -> Terminal:
+def interface(lines: int = 60) -> Terminal:
     """`sdtui`, as a user starts it."""
-    return Terminal([sys.executable, "-m", "sdtui"], columns=160, lines=60)
+    return Terminal([sys.executable, "-m", "sdtui"], columns=160, lines=lines)
 
 
 def test_a_run_outlives_its_terminal_and_is_shown_whole_by_the_next_one() -> None:
@@ -39,7 +39,8 @@ def test_a_run_outlives_its_terminal_and_is_shown_whole_by_the_next_one() -> Non
         first.wait_for("x0 at step")
         first.process.send_signal(signal.SIGHUP)
         assert first.wait_for_exit() == 128 + signal.SIGHUP
-    with interface() as second:
+    # High enough for the log of all steps until the stop, so that its beginning is in view.
+    with interface(lines=240) as second:
         second.wait_for("/200")
         second.wait_for("a red apple")
         second.send("\x1b")
