@@ -20,6 +20,8 @@ from sdtui.tui.stylesheets import styles_dir
 from sdtui.tui.themes import DARK, LIGHT
 
 if TYPE_CHECKING:
+    from textual.driver import Driver
+
     from sdtui.tui.bridge import Connect
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -55,6 +57,13 @@ class SdtuiApp(App[None]):
         self.stylesheet.set_variables(self.get_css_variables())
         self.main = MainScreen(connect, start)
         self._interrupted_at = -_SECOND_CTRL_C_SECONDS
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's own for this platform, which reads whatever a terminal sends."""
+        from sdtui.tui.terminal_driver import TerminalDriver
+
+        driver_class = super().get_driver_class()
+        return TerminalDriver if issubclass(TerminalDriver, driver_class) else driver_class
 
     def get_default_screen(self) -> Screen[None]:
         """The main screen lies under all others."""
