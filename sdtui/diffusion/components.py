@@ -29,6 +29,7 @@ from sdtui.diffusion.layout import (
     list_files,
     read_json,
 )
+from sdtui.diffusion.memory import is_out_of_memory
 from sdtui.errors import ModelError
 from sdtui.models import catalogue
 
@@ -177,15 +178,15 @@ def _load_component(
         module.requires_grad_(False).eval().to(device)
         synchronize(device)
         return module
-    except ModelError:
+    except (ModelError, torch.AcceleratorError):
         raise
-    except torch.OutOfMemoryError as error:
-        raise ModelError(
-            "Not enough memory",
-            f"The {component} does not fit on {device_name(device)}.",
-            "Close other programs that use it, or load the model in float16 or on the CPU.",
-        ) from error
     except Exception as error:
+        if is_out_of_memory(error):
+            raise ModelError(
+                "Not enough memory",
+                f"The {component} does not fit on {device_name(device)}.",
+                "Close other programs that use it, or load the model in float16 or on the CPU.",
+            ) from error
         # The libraries raise whatever the damage provokes; its text is the reason to show.
         raise ModelError(
             f"The {component} cannot be loaded",

@@ -288,6 +288,7 @@ class Dispatcher:
                 job.start_over()
                 self._queue.put_back(job)
                 self._job = None
+                self._emit(job.interrupted(message, remedy), job)
         self._tell_status()
 
     def _give_up(self) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import signal
 
+DEVICE_FAILED = 70
+"""The exit code of a worker whose device reported an error that no process recovers from."""
+
 
 def describe_exit(returncode: int) -> tuple[str, str]:
     """What a worker's `returncode` means, and the remedy.
@@ -11,6 +14,12 @@ def describe_exit(returncode: int) -> tuple[str, str]:
     A negative code is the signal that ended the process, as `waitpid` reports it.
     """
     log = "`sdtui engine logs` shows its last words."
+    if returncode == DEVICE_FAILED:
+        return (
+            "The device failed (an error of the GPU or its driver).",
+            "If it happens again, choose a smaller picture, or restart the machine; `sdtui engine "
+            "logs` shows what the driver said.",
+        )
     if returncode >= 0:
         return f"The worker ended with exit code {returncode}.", log
     try:

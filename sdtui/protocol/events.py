@@ -245,17 +245,30 @@ class PreviewReady(JobEvent, frozen=True, kw_only=True):
 
 
 class ImageDecoded(JobEvent, frozen=True, kw_only=True):
-    """Stage 5: latents became the picture, RGB8. `upcast` says that half precision overflowed."""
+    """Stage 5: latents became the picture, RGB8.
+
+    `upcast` says that half precision overflowed, `tiled` that memory ran out and the picture was
+    decoded in overlapping tiles.
+    """
 
     width: int
     height: int
     rgb: bytes
     seconds: float
     upcast: bool = False
+    tiled: bool = False
 
 
 class SavingDelayed(JobEvent, frozen=True, kw_only=True):
     """The picture waits in memory, and the queue behind it, until the disk takes it."""
+
+    title: str
+    message: str = ""
+    remedy: str = ""
+
+
+class JobInterrupted(JobEvent, frozen=True, kw_only=True):
+    """The worker ended during the job, which begins again from its parameters."""
 
     title: str
     message: str = ""
@@ -313,6 +326,7 @@ AnyEvent = (
     | PreviewReady
     | ImageDecoded
     | SavingDelayed
+    | JobInterrupted
     | JobSaved
     | JobCancelled
     | JobFailed

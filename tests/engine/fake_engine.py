@@ -1,8 +1,9 @@
 """The real supervisor, on the real socket, with a FakeWorker.
 
-`python fake_engine.py [idle seconds] [--die-before STEP] [arguments of the FakeWorker]`
+`python fake_engine.py [idle seconds] [--die-before STEP] [--faulty] [arguments of the FakeWorker]`
 
-STEP is `write` or `confirm`: the engine kills itself there when it saves a picture.
+STEP is `write` or `confirm`: the engine kills itself there when it saves a picture. With `--faulty`
+the worker is the real one, which fails on request (`faulty_worker.py`).
 """
 
 from __future__ import annotations
@@ -34,8 +35,12 @@ if __name__ == "__main__":
         _, step = arguments[at : at + 2]
         del arguments[at : at + 2]
         setattr(*{"write": (saving, "write_new"), "confirm": (Gallery, "confirm")}[step], die)
+    program = "fake_worker.py"
+    if "--faulty" in arguments:
+        arguments.remove("--faulty")
+        program = "faulty_worker.py"
     idle_seconds = float(arguments.pop(0)) if arguments else IDLE_SECONDS
-    worker = (sys.executable, str(Path(__file__).with_name("fake_worker.py")), *arguments)
+    worker = (sys.executable, str(Path(__file__).with_name(program)), *arguments)
     logging.basicConfig(level=logging.INFO)
     with only_engine(), closing(Database.open()) as database, listening() as listener:
         supervisor = Supervisor(

@@ -110,7 +110,8 @@ async def test_the_worker_dies_with_its_engine(fake_engine: subprocess.Popen[byt
 
 
 def test_exit_codes_and_signals_are_named() -> None:
-    assert "exit code 70" in describe_exit(70)[0]
+    assert "exit code 3" in describe_exit(3)[0]
+    assert "device failed" in describe_exit(70)[0]
     assert "SIGSEGV" in describe_exit(-signal.SIGSEGV)[0]
     assert "files" in describe_exit(-signal.SIGBUS)[1]
     assert "signal 200" in describe_exit(-200)[0]
