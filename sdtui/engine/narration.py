@@ -237,6 +237,7 @@ def _step_completed(
 ) -> Iterator[JobEvent]:
     """The step, and its preview if one is due. Fetching the figures waits for the device."""
     figures = step.statistics
+    step.check_numbers()
     seconds = time.perf_counter() - started
     frame: PreviewFrame | None = None
     if previews is not None and _preview_is_due(step, params, control):

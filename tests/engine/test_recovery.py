@@ -16,9 +16,11 @@ from sdtui.protocol.events import (
     JobParked,
     JobSaved,
     JobStarted,
+    StepCompleted,
 )
 from tests.engine.conftest import StartEngine
 from tests.engine.processes import children
+from tests.engine.records import pictures
 from tests.engine.watching import names, of_kind, until
 
 
@@ -87,5 +89,19 @@ async def test_a_job_on_which_the_device_fails_twice_is_parked_and_the_queue_goe
     client = await EngineClient.connect(start=False)
     (parked,) = of_kind(await draw(client, "device"), JobParked)
     assert "device failed" in parked.message
+    assert names(await draw(client, "a red apple"))[-1] == "JobSaved"
+    await client.close()
+
+
+@pytest.mark.usefixtures("engine")
+async def test_latents_that_overflow_are_named_with_their_step_and_draw_no_black_picture() -> None:
+    client = await EngineClient.connect(start=False)
+    events = await draw(client, "nan=2")
+    (failed,) = of_kind(events, JobFailed)
+    assert failed.title == "The latents are not numbers any more"
+    assert failed.message == "They overflowed in float32 at step 2 of 3."
+    assert "guidance" in failed.remedy
+    assert [step.step_index for step in of_kind(events, StepCompleted)] == [0]
+    assert not pictures()
     assert names(await draw(client, "a red apple"))[-1] == "JobSaved"
     await client.close()
