@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from sdtui.engine.backlog import Backlog
-from sdtui.engine.exit_causes import describe_exit
+from sdtui.engine.exit_causes import ExitCause
 from sdtui.engine.job import Job, new_job_id
 from sdtui.engine.job_queue import MAX_ATTEMPTS, JobQueue
 from sdtui.engine.model_loading import ModelLoading
+from sdtui.engine.patience import Patience
 from sdtui.engine.restarting_worker import RestartingWorker
 from sdtui.engine.saving import PictureSaver
 from sdtui.engine.status import engine_status
@@ -65,6 +66,7 @@ class Dispatcher:
         publish: Publish,
         database: Database,
         worker_command: Sequence[str] = WORKER_COMMAND,
+        patience: Patience = Patience(),  # noqa: B008 - it is frozen
     ) -> None:
         self._publish = publish
         self._queue = JobQueue(database)
@@ -77,6 +79,8 @@ class Dispatcher:
         )
         self._worker = RestartingWorker(
             worker_command,
+            patience,
+            is_drawing=self._is_drawing,
             on_event=self._take,
             on_end=self._worker_ended,
             on_give_up=self._give_up,
@@ -269,8 +273,13 @@ class Dispatcher:
 
     # The worker's life --------------------------------------------------------------------------
 
-    def _worker_ended(self, returncode: int) -> None:
-        message, remedy = describe_exit(returncode)
+    def _is_drawing(self) -> bool:
+        """Whether the worker computes: its job is not waiting for a model, nor for the disk."""
+        job = self._job
+        return job is not None and job.image is None and self._models.record is None
+
+    def _worker_ended(self, cause: ExitCause) -> None:
+        message, remedy = cause
         log.error("%s", message)
         self._preview_granted = False
         if model := self._models.worker_ended():

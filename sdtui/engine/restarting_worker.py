@@ -6,7 +6,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
+from sdtui.engine.exit_causes import ExitCause
+from sdtui.engine.patience import Patience
 from sdtui.engine.worker_process import WorkerProcess
+from sdtui.engine.worker_watch import replace_if_stuck
 from sdtui.protocol.events import WorkerEvent, WorkerReady
 from sdtui.protocol.requests import WorkerRequest
 
@@ -17,23 +20,28 @@ _FAILED_STARTS = 2
 
 
 class RestartingWorker:
-    """Keeps one worker process running from `start` on.
+    """Keeps one worker process running from `start` on, until it is dismissed.
 
-    `on_event` is called with what it says, readiness included; `on_end` with the exit code of
-    one that died, before the next one starts; `on_give_up` when none can be started. `state` is
-    "off", "starting", "ready" or "restarting".
+    `is_drawing` tells whether the worker has something to compute. `on_event` is called with what
+    it says, readiness included; `on_end` with the cause of its death, before the next one starts;
+    `on_give_up` with the last cause when none can be started. `state` is "off", "starting",
+    "ready" or "restarting".
     """
 
     def __init__(
         self,
         command: Sequence[str],
+        patience: Patience,
         *,
+        is_drawing: Callable[[], bool],
         on_event: Callable[[WorkerEvent], None],
-        on_end: Callable[[int], None],
+        on_end: Callable[[ExitCause], None],
         on_give_up: Callable[[], None],
     ) -> None:
         self.state = "off"
         self._command = command
+        self._patience = patience
+        self._is_drawing = is_drawing
         self._on_event = on_event
         self._on_end = on_end
         self._on_give_up = on_give_up
@@ -75,13 +83,22 @@ class RestartingWorker:
         failed_starts = 0
         while failed_starts < _FAILED_STARTS and not self._stopping:
             process = self._process = await WorkerProcess.start(self._command)
+            if self._stopping:
+                process.kill()
+            await self._follow(process)
+            self._process = None
+            failed_starts = 0 if self.state == "ready" else failed_starts + 1
+            if not self._stopping:
+                self.state = "restarting"
+                self._on_end(process.cause)
+
+    async def _follow(self, process: WorkerProcess) -> None:
+        watch = asyncio.create_task(replace_if_stuck(process, self._is_drawing, self._patience))
+        try:
             async for event in process.events():
                 if isinstance(event, WorkerReady):
                     log.info("worker %d is ready with torch %s", process.pid, event.torch_version)
                     self.state = "ready"
                 self._on_event(event)
-            self._process = None
-            failed_starts = 0 if self.state == "ready" else failed_starts + 1
-            if not self._stopping:
-                self.state = "restarting"
-                self._on_end(process.returncode or 0)
+        finally:
+            watch.cancel()

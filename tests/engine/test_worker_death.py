@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -16,12 +17,14 @@ from sdtui.protocol.events import (
     EngineStatus,
     JobCancelled,
     JobFailed,
+    JobInterrupted,
     JobSaved,
     JobStarted,
     StepCompleted,
 )
 from tests.engine.conftest import StartEngine
 from tests.engine.processes import children, is_alive, wait_for
+from tests.engine.records import stored
 from tests.engine.watching import names, of_kind, until
 
 
@@ -106,6 +109,54 @@ async def test_the_worker_dies_with_its_engine(fake_engine: subprocess.Popen[byt
     wait_for(lambda: not is_alive(worker))
     with pytest.raises(EngineError):
         await client.submit(params("too late"))
+    await client.close()
+
+
+async def test_a_stopped_worker_is_replaced_and_its_job_begins_again(
+    start_fake_engine: StartEngine,
+) -> None:
+    engine = start_fake_engine("--hang", "900")
+    client = await EngineClient.connect(start=False)
+    await client.submit(params("pause=0.5", steps=6))
+    await until(client, StepCompleted)
+    (worker,) = children(engine.pid)
+    os.kill(worker, signal.SIGSTOP)
+    events = await until(client, JobSaved)
+    (interrupted,) = of_kind(events, JobInterrupted)
+    assert "SIGSTOP" in interrupted.message
+    assert interrupted.remedy
+    assert not is_alive(worker)
+    assert stored(interrupted.job_id).attempts == 2
+    await client.close()
+
+
+async def test_a_worker_that_hangs_is_replaced_and_its_job_begins_again(
+    start_fake_engine: StartEngine,
+) -> None:
+    start_fake_engine("--hang", "1")
+    client = await EngineClient.connect(start=False)
+    await client.submit(params("hang-once=1"))
+    (interrupted,) = of_kind(await until(client, JobSaved), JobInterrupted)
+    assert "computed nothing for 1 s" in interrupted.message
+    await client.close()
+
+
+async def test_a_long_silent_step_that_computes_is_no_hang(start_fake_engine: StartEngine) -> None:
+    start_fake_engine("--hang", "1")
+    client = await EngineClient.connect(start=False)
+    await client.submit(params("busy=3"))
+    assert "JobInterrupted" not in names(await until(client, JobSaved))
+    await client.close()
+
+
+async def test_a_worker_without_work_does_not_hang(start_fake_engine: StartEngine) -> None:
+    engine = start_fake_engine("--hang", "0.5")
+    client = await EngineClient.connect(start=False)
+    await client.submit(params("x"))
+    await until(client, JobSaved)
+    (worker,) = children(engine.pid)
+    await asyncio.sleep(1.5)
+    assert children(engine.pid) == [worker]
     await client.close()
 
 
