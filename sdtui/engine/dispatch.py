@@ -85,6 +85,8 @@ class Dispatcher:
             on_end=self._worker_ended,
             on_give_up=self._give_up,
         )
+        self._patience = patience
+        self._rest: asyncio.TimerHandle | None = None
         self._stopping = False
         self._preview_granted = False
         self._models = ModelLoading()
@@ -213,6 +215,7 @@ class Dispatcher:
                 self._run_next()
             elif request := self._models.ask():
                 self._worker.send(request)
+        self._rest_later()
         self._tell_status()
 
     def _run_next(self) -> None:
@@ -278,6 +281,23 @@ class Dispatcher:
         job = self._job
         return job is not None and job.image is None and self._models.record is None
 
+    def _rest_later(self) -> None:
+        """Let the worker go when it has had nothing to do for a while."""
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
+        if self._worker.state == "ready" and not self.has_work:
+            loop = asyncio.get_running_loop()
+            self._rest = loop.call_later(self._patience.idle_unload, self._let_worker_go)
+
+    def _let_worker_go(self) -> None:
+        """Free the device, and all the memory that an idle process cannot give back."""
+        log.info("the worker had nothing to do, and ends")
+        self._worker.dismiss()
+        self._models.worker_ended()
+        self._preview_granted = False
+        self._tell_status()
+
     def _worker_ended(self, cause: ExitCause) -> None:
         message, remedy = cause
         log.error("%s", message)
@@ -298,6 +318,7 @@ class Dispatcher:
                 self._queue.put_back(job)
                 self._job = None
                 self._emit(job.interrupted(message, remedy), job)
+        self._rest_later()
         self._tell_status()
 
     def _give_up(self) -> None:

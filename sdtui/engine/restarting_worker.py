@@ -46,56 +46,67 @@ class RestartingWorker:
         self._on_end = on_end
         self._on_give_up = on_give_up
         self._process: WorkerProcess | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
 
     def start(self) -> None:
         """Start the worker unless it runs already."""
         if self.state == "off" and not self._stopping:
             self.state = "starting"
-            self._task = asyncio.create_task(self._run())
+            task = asyncio.create_task(self._run())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     def send(self, request: WorkerRequest) -> None:
         """Ask the running worker for something."""
         if self._process is not None:
             self._process.send(request)
 
+    def dismiss(self) -> None:
+        """End the running worker, of which nothing more is told; `start` brings another one."""
+        process, self._process = self._process, None
+        self.state = "off"
+        if process is not None:
+            process.kill()
+
     async def stop(self) -> None:
         """End the worker for good."""
         self._stopping = True
-        if self._process is not None:
-            self._process.kill()
-        if self._task is not None:
-            await self._task
+        self.dismiss()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def _run(self) -> None:
         try:
-            await self._keep_running()
+            if await self._is_dismissed():
+                return
         except Exception:
             log.exception("the engine cannot go on with its worker")
-        if self._process is not None:
-            self._process.kill()
-        self.state = "off"
-        if not self._stopping:
-            self._on_give_up()
+        self.dismiss()
+        self._on_give_up()
 
-    async def _keep_running(self) -> None:
+    async def _is_dismissed(self) -> bool:
+        """Keep a worker running until it is dismissed; false when none can be started."""
         failed_starts = 0
-        while failed_starts < _FAILED_STARTS and not self._stopping:
+        while failed_starts < _FAILED_STARTS:
             process = self._process = await WorkerProcess.start(self._command)
             if self._stopping:
-                process.kill()
+                self.dismiss()
             await self._follow(process)
+            if process is not self._process:
+                return True
             self._process = None
             failed_starts = 0 if self.state == "ready" else failed_starts + 1
-            if not self._stopping:
-                self.state = "restarting"
-                self._on_end(process.cause)
+            self.state = "restarting"
+            self._on_end(process.cause)
+        return False
 
     async def _follow(self, process: WorkerProcess) -> None:
         watch = asyncio.create_task(replace_if_stuck(process, self._is_drawing, self._patience))
         try:
             async for event in process.events():
+                if process is not self._process:
+                    continue
                 if isinstance(event, WorkerReady):
                     log.info("worker %d is ready with torch %s", process.pid, event.torch_version)
                     self.state = "ready"

@@ -139,6 +139,18 @@ async def test_a_history_that_cannot_be_opened_is_named(monkeypatch: pytest.Monk
     assert "move the file away" in caught.value.remedy
 
 
+@pytest.mark.parametrize("name", ["SDTUI_IDLE_UNLOAD", "SDTUI_IDLE_EXIT"])
+@pytest.mark.parametrize("value", ["soon", "0", "-5", "inf"])
+async def test_a_time_that_is_none_is_refused_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setattr(launch, "ENGINE_COMMAND", REAL_ENGINE)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(EngineError) as caught:
+        await EngineClient.connect()
+    assert (caught.value.title, value in caught.value.message) == (f"{name} is no time", True)
+
+
 def test_a_job_outlives_the_terminal_that_started_it() -> None:
     terminal, its_end = pty.openpty()
     client = subprocess.Popen(

@@ -72,4 +72,6 @@ def test_its_exit_codes_are_those_of_the_errors() -> None:
 
 
 def test_the_engine_ends_when_it_says() -> None:
-    assert f"after {Patience().idle_exit / 60:g} minutes" in " ".join(README.split())
+    patience, said = Patience(), " ".join(README.split())
+    assert f"memory after {patience.idle_unload / 60:g} minutes" in said
+    assert f"ends by itself after {patience.idle_exit / 60:g} minutes" in said
