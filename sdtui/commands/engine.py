@@ -39,6 +39,9 @@ def describe(status: EngineStatus) -> list[str]:
         "process": str(status.pid),
         "version": status.version,
     }
+    if status.trouble is not None:
+        trouble = status.trouble
+        pairs["trouble"] = f"{trouble.title}. {trouble.message} {trouble.remedy}"
     return [f"{name:<14}{clean(value)}" for name, value in pairs.items()]
 
 

@@ -33,6 +33,7 @@ from sdtui.protocol.events import (
     ModelFailed,
     ModelLoaded,
     PreviewReady,
+    Trouble,
     WorkerEvent,
     WorkerReady,
 )
@@ -90,6 +91,7 @@ class Dispatcher:
         self._stopping = False
         self._preview_granted = False
         self._models = ModelLoading()
+        self._trouble: Trouble | None = None
         self.status = self._status_now()
 
     # What clients ask ---------------------------------------------------------------------------
@@ -102,7 +104,7 @@ class Dispatcher:
         position = len(self._queue) + (self._job is not None)
         self._queue.put(job)
         self._emit(job.queued(position), job)
-        self._models.wanted = None
+        self._models.wanted = self._trouble = None
         self._proceed()
 
     def cancel(self, request: Cancel) -> None:
@@ -127,7 +129,8 @@ class Dispatcher:
         """Bring a model into memory ahead of its use. Jobs at hand bring their own."""
         if not self.has_jobs:
             self._models.wanted = request
-            self._proceed()
+        self._trouble = None
+        self._proceed()
 
     def grant_preview(self) -> None:
         """Let the worker make one preview; a second grant before it does so adds nothing."""
@@ -156,7 +159,9 @@ class Dispatcher:
 
     @property
     def has_work(self) -> bool:
-        """Whether anything runs, waits or loads."""
+        """Whether anything runs, waits or loads, and a worker can be expected to do it."""
+        if self._trouble is not None:
+            return False
         return self.has_jobs or bool(self._models.is_ahead or self._models.wanted)
 
     def replay(self, *, with_last: bool) -> Iterator[Backlog]:
@@ -194,6 +199,7 @@ class Dispatcher:
             models=self._models,
             job=self._job,
             queued=len(self._queue),
+            trouble=self._trouble,
         )
 
     # The queue meets the worker -----------------------------------------------------------------
@@ -299,42 +305,40 @@ class Dispatcher:
         self._tell_status()
 
     def _worker_ended(self, cause: ExitCause) -> None:
-        message, remedy = cause
-        log.error("%s", message)
+        log.error("%s", cause.message)
         self._preview_granted = False
         if model := self._models.worker_ended():
-            self._emit(
-                ModelFailed(model=model, title="Loading stopped", message=message, remedy=remedy)
-            )
-        job = self._job
-        if job is not None and job.image is None:
-            if job.cancelled:
-                self._finish(job, job.cancellation())
-            elif job.attempts >= MAX_ATTEMPTS:
-                title = f"The worker died {job.attempts} times on this job"
-                self._finish(job, job.parked(title, message, remedy))
-            else:
-                job.start_over()
-                self._queue.put_back(job)
-                self._job = None
-                self._emit(job.interrupted(message, remedy), job)
+            self._emit(ModelFailed(model=model, title="Loading stopped", **cause._asdict()))
+        self._interrupt_job(cause)
         self._rest_later()
         self._tell_status()
 
-    def _give_up(self) -> None:
-        """There will be no worker: say so for all that needs one."""
-        self._models = ModelLoading()
-        jobs = list(self._queue)
-        self._queue.clear()
-        if self._job is not None and self._job.image is None:
-            jobs.insert(0, self._job)
+    def _interrupt_job(self, cause: ExitCause) -> None:
+        """The running job, if the worker still owed its picture, waits again or is parked."""
+        job = self._job
+        if job is None or job.image is not None:
+            return
+        if job.cancelled:
+            self._finish(job, job.cancellation())
+        elif job.attempts >= MAX_ATTEMPTS:
+            title = f"The worker died {job.attempts} times on this job"
+            self._finish(job, job.parked(title, *cause))
+        else:
+            job.start_over()
+            self._queue.put_back(job)
             self._job = None
-        for job in jobs:
-            parked = job.parked(
-                "The worker cannot be started",
-                "It ended before it was ready.",
-                "`sdtui engine logs` shows why; `sdtui doctor` checks the installation.",
-            )
-            self._queue.end(job, parked)
-            self._emit(parked, job)
+            self._emit(job.interrupted(*cause), job)
+
+    def _give_up(self, cause: ExitCause) -> None:
+        """There will be no worker until someone asks for one; the jobs wait for that."""
+        trouble = self._trouble = Trouble(
+            title="The worker cannot be started",
+            message=f"It ended before it was ready. {cause.message}",
+            remedy="`sdtui engine logs` shows why; `sdtui doctor` checks the installation. Jobs are"
+            " kept, and go on with the next one that you ask for.",
+        )
+        self._interrupt_job(cause)
+        if request := self._models.wanted:
+            self._emit(ModelFailed(model=request.model, **msgspec.structs.asdict(trouble)))
+        self._models = ModelLoading()
         self._tell_status()

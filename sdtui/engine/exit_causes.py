@@ -8,7 +8,7 @@ from typing import NamedTuple
 DEVICE_FAILED = 70
 """The exit code of a worker whose device reported an error that no process recovers from."""
 
-_LOG = "`sdtui engine logs` shows its last words."
+SEE_THE_LOG = "`sdtui engine logs` shows its last words."
 
 
 class ExitCause(NamedTuple):
@@ -27,7 +27,7 @@ STOPPED = ExitCause(
 def hung(seconds: float) -> ExitCause:
     """The cause of a worker's end that computed nothing for so long."""
     return ExitCause(
-        f"The worker hung: it computed nothing for {seconds:g} s, and was replaced.", _LOG
+        f"The worker hung: it computed nothing for {seconds:g} s, and was replaced.", SEE_THE_LOG
     )
 
 
@@ -43,7 +43,7 @@ def describe_exit(returncode: int) -> ExitCause:
             "logs` shows what the driver said.",
         )
     if returncode >= 0:
-        return ExitCause(f"The worker ended with exit code {returncode}.", _LOG)
+        return ExitCause(f"The worker ended with exit code {returncode}.", SEE_THE_LOG)
     try:
         name = signal.Signals(-returncode).name
     except ValueError:
@@ -60,4 +60,4 @@ def describe_exit(returncode: int) -> ExitCause:
                 "The model's files changed or are damaged: fetch them again.",
             )
         case _:
-            return ExitCause(f"The worker crashed ({name}).", _LOG)
+            return ExitCause(f"The worker crashed ({name}).", SEE_THE_LOG)

@@ -105,10 +105,6 @@ class JobQueue:
         self._store.cancel(job.id)
         self._waiting.remove(job)
 
-    def clear(self) -> None:
-        """Let none of the jobs wait that are here; what becomes of them is the caller's word."""
-        self._waiting.clear()
-
     def end(self, job: Job, event: JobSaved | JobCancelled | JobFailed) -> None:
         """Write down how a job ended that was taken. A saved one stands in the gallery already."""
         with _unwritten_is_interrupted(job):

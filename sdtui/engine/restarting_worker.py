@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from sdtui.engine.exit_causes import ExitCause
+from sdtui.engine.exit_causes import SEE_THE_LOG, ExitCause
 from sdtui.engine.patience import Patience
 from sdtui.engine.worker_process import WorkerProcess
 from sdtui.engine.worker_watch import replace_if_stuck
@@ -36,7 +36,7 @@ class RestartingWorker:
         is_drawing: Callable[[], bool],
         on_event: Callable[[WorkerEvent], None],
         on_end: Callable[[ExitCause], None],
-        on_give_up: Callable[[], None],
+        on_give_up: Callable[[ExitCause], None],
     ) -> None:
         self.state = "off"
         self._command = command
@@ -78,28 +78,30 @@ class RestartingWorker:
 
     async def _run(self) -> None:
         try:
-            if await self._is_dismissed():
-                return
-        except Exception:
+            cause = await self._keep_running()
+        except Exception as error:
             log.exception("the engine cannot go on with its worker")
-        self.dismiss()
-        self._on_give_up()
+            cause = ExitCause(f"{type(error).__name__}: {error}", SEE_THE_LOG)
+        if cause is not None:
+            self.dismiss()
+            self._on_give_up(cause)
 
-    async def _is_dismissed(self) -> bool:
-        """Keep a worker running until it is dismissed; false when none can be started."""
+    async def _keep_running(self) -> ExitCause | None:
+        """Returns when the worker is dismissed, or with the cause why none can be started."""
         failed_starts = 0
-        while failed_starts < _FAILED_STARTS:
+        while True:
             process = self._process = await WorkerProcess.start(self._command)
             if self._stopping:
                 self.dismiss()
             await self._follow(process)
             if process is not self._process:
-                return True
+                return None
             self._process = None
             failed_starts = 0 if self.state == "ready" else failed_starts + 1
             self.state = "restarting"
             self._on_end(process.cause)
-        return False
+            if failed_starts == _FAILED_STARTS:
+                return process.cause
 
     async def _follow(self, process: WorkerProcess) -> None:
         watch = asyncio.create_task(replace_if_stuck(process, self._is_drawing, self._patience))

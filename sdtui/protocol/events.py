@@ -29,11 +29,21 @@ class JobEvent(Event, frozen=True, kw_only=True):
 # The engine and its model ----------------------------------------------------------------------
 
 
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """Why no job can run now, and what helps."""
+
+    title: str
+    message: str = ""
+    remedy: str = ""
+
+
 class EngineStatus(Event, frozen=True, kw_only=True):
     """How the engine is. Sent on attaching and whenever any of it changes.
 
     `state` is one of "starting" (the worker imports torch), "idle", "loading", "running",
-    "restarting" and "stopping". `model`, `device` and `dtype` are empty while no model is loaded.
+    "restarting", "failing" (no worker can be started) and "stopping". While it is failing,
+    `trouble` says why, and jobs wait; the next one that is asked for tries again. `model`,
+    `device` and `dtype` are empty while no model is loaded.
     `queued` counts the jobs that wait, without the running one, which is `running_job_id`.
     """
 
@@ -45,6 +55,7 @@ class EngineStatus(Event, frozen=True, kw_only=True):
     dtype: str = ""
     queued: int = 0
     running_job_id: str | None = None
+    trouble: Trouble | None = None
 
 
 class RequestRefused(Event, frozen=True, kw_only=True):

@@ -4,7 +4,8 @@ The prompt says what to do, in words: `pause=0.05` (seconds a step), `die=3` (SI
 that step), `die-once=3` (the same, but only the first time that this engine's folder sees it),
 `hang-once=3` (say and compute nothing more, the first time), `busy=3` (seconds of computing before
 the first step), `fail` (report an error), `noise` (draw what does not compress). Every other
-picture is one grey of `params.seed`.
+picture is one grey of `params.seed`. With `--broken` it does not start until this engine's folder
+holds a file `mended`.
 """
 
 from __future__ import annotations
@@ -177,6 +178,6 @@ class FakeWorker:
 
 
 if __name__ == "__main__":
-    if "--never-ready" in sys.argv:
+    if "--broken" in sys.argv and not (Path(os.environ["SDTUI_HOME"]) / "mended").exists():
         sys.exit("the fake worker does not start")
     FakeWorker().run()
