@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +13,7 @@ from typing import Any
 import torch
 
 # diffusers reads this when it is imported.
-os.environ.setdefault("DIFFUSERS_DISABLE_REMOTE_CODE", "1")
+os.environ["DIFFUSERS_DISABLE_REMOTE_CODE"] = "1"
 
 import diffusers
 import transformers
@@ -23,6 +24,7 @@ from sdtui.diffusion.devices import choose_device, choose_dtype, device_name, sy
 from sdtui.diffusion.hub import DownloadProgress, fetch
 from sdtui.diffusion.layout import (
     COMPONENTS,
+    check_components,
     check_model_index,
     check_safetensors,
     choose_files,
@@ -30,6 +32,7 @@ from sdtui.diffusion.layout import (
     read_json,
 )
 from sdtui.diffusion.memory import is_out_of_memory
+from sdtui.diffusion.schedulers import PREDICTION_TYPES, make_scheduler
 from sdtui.errors import ModelError
 from sdtui.models import catalogue
 
@@ -105,8 +108,10 @@ def load(
     where = catalogue.locate(model)
     folder = where if isinstance(where, Path) else fetch(where, half=half, report=on_progress)
 
-    files = choose_files(list_files(folder), str(folder), half=half)
+    names = list_files(folder)
+    files = choose_files(names, str(folder), half=half)
     check_model_index(folder)
+    check_components(folder, names)
     for name in files.names:
         if name.endswith(".safetensors"):
             check_safetensors(folder / name)
@@ -135,6 +140,7 @@ def load(
         on_progress(end)
 
     _check_fit(folder, parts)
+    _check_scheduler(folder / "scheduler" / "scheduler_config.json", parts["scheduler"])
     return LoadedComponents(
         model=model,
         folder=folder,
@@ -225,6 +231,13 @@ def _check_fit(folder: Path, parts: dict[str, Any]) -> None:
             f"the tokenizer cuts at {length} tokens and the text encoder has "
             f"{text.max_position_embeddings} positions"
         )
+    elif len(parts["tokenizer"]) > text.vocab_size:
+        reason = (
+            f"the tokenizer has {len(parts['tokenizer'])} tokens and the text encoder knows "
+            f"{text.vocab_size}"
+        )
+    elif not _is_factor(vae.scaling_factor):
+        reason = f"the VAE's scaling_factor is {vae.scaling_factor!r}"
     elif unet.in_channels != vae.latent_channels:
         reason = (
             f"the U-Net takes {unet.in_channels} channels and the VAE has {vae.latent_channels} "
@@ -243,3 +256,23 @@ def _check_fit(folder: Path, parts: dict[str, Any]) -> None:
             f"In {folder} {reason}.",
             "Choose a text-to-image model of the Stable Diffusion 1.x family.",
         )
+
+
+def _is_factor(value: object) -> bool:
+    return isinstance(value, int | float) and 0 < value < math.inf
+
+
+def _check_scheduler(path: Path, config: Mapping[str, Any]) -> None:
+    """Refuse a configuration of which no scheduler can be made; DDIM takes every sound one."""
+    try:
+        scheduler = make_scheduler("DDIM", config)
+        scheduler.set_timesteps(1)
+        if scheduler.config.prediction_type not in PREDICTION_TYPES:
+            raise ValueError(f"its U-Net predicts {scheduler.config.prediction_type!r}")
+    except Exception as error:
+        # diffusers computes with whatever stands there.
+        raise ModelError(
+            "The scheduler cannot be made",
+            f"{path}: {error}",
+            "Copy or download the model again.",
+        ) from error
