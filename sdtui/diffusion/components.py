@@ -71,6 +71,7 @@ class LoadedComponents:
 
     model: str
     folder: Path
+    unet_file: Path
     tokenizer: CLIPTokenizer
     text_encoder: CLIPTextModel
     unet: UNet2DConditionModel
@@ -144,6 +145,7 @@ def load(
     return LoadedComponents(
         model=model,
         folder=folder,
+        unet_file=folder / files.weights["unet"],
         tokenizer=parts["tokenizer"],
         text_encoder=parts["text_encoder"],
         unet=parts["unet"],

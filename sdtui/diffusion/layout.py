@@ -41,10 +41,12 @@ _LONGEST_HEADER = 100_000_000
 class ModelFiles:
     """The files that a model needs, as paths below its folder.
 
-    `variants` tells for each component with weights which variant is meant: "fp16" or None.
+    `variants` tells for each component with weights which variant is meant: "fp16" or None;
+    `weights` which file of `names` they are.
     """
 
     names: list[str]
+    weights: dict[str, str]
     variants: dict[str, str | None]
 
 
@@ -62,13 +64,14 @@ def choose_files(names: Collection[str], where: str, *, half: bool) -> ModelFile
             "must be converted first.",
         )
     needed = [MODEL_INDEX, *_tokenizer_files(names, where)]
-    variants = {}
+    chosen, variants = {}, {}
     for component, stem in _WEIGHTS.items():
         needed.append(_required(names, where, f"{component}/config.json"))
-        weights, variants[component] = _weights(names, where, f"{component}/{stem}", half)
-        needed.append(weights)
+        weights = _weights(names, where, f"{component}/{stem}", half)
+        chosen[component], variants[component] = weights
+        needed.append(chosen[component])
     needed.append(_required(names, where, "scheduler/scheduler_config.json"))
-    return ModelFiles(needed, variants)
+    return ModelFiles(needed, chosen, variants)
 
 
 def _required(names: Collection[str], where: str, name: str) -> str:

@@ -6,6 +6,7 @@ import logging
 import os
 from typing import BinaryIO
 
+import msgspec
 import torch
 
 from sdtui.diffusion.components import ComponentStart, LoadedComponents, LoadingProgress, load
@@ -16,9 +17,11 @@ from sdtui.engine.exit_causes import DEVICE_FAILED
 from sdtui.engine.inbox import Inbox, JobControl
 from sdtui.engine.narration import failure, loading_progressed, model_loaded, run_job
 from sdtui.errors import GenerationError, SdtuiError
+from sdtui.models.weights import WeightsHash
 from sdtui.protocol.codec import encode
 from sdtui.protocol.events import (
     Event,
+    ImageDecoded,
     JobCancelled,
     JobFailed,
     JobStarted,
@@ -42,6 +45,7 @@ class Workbench:
         self._wire = wire
         self._components: LoadedComponents | None = None
         self._previews: PreviewDecoder | None = None
+        self._hash: WeightsHash | None = None
 
     def run(self) -> None:
         """Work until the process is ended."""
@@ -78,6 +82,8 @@ class Workbench:
         try:
             components = self._components_for(job.params.model, job.device, job.dtype, control)
             for event in run_job(components, job.params, job.job_id, control, self._previews):
+                if isinstance(event, ImageDecoded) and self._hash is not None:
+                    event = msgspec.structs.replace(event, unet_sha256=self._hash.sha256)
                 self._say(event)
             return
         except LoadingStopped:
@@ -126,6 +132,7 @@ class Workbench:
         components = load(model, device, dtype, report)
         self._previews = PreviewDecoder(components.vae)
         self._components = components
+        self._hash = WeightsHash(components.unet_file)
         self._say(model_loaded(components))
         return components
 

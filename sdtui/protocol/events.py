@@ -259,7 +259,8 @@ class ImageDecoded(JobEvent, frozen=True, kw_only=True):
     """Stage 5: latents became the picture, RGB8.
 
     `upcast` says that half precision overflowed, `tiled` that memory ran out and the picture was
-    decoded in overlapping tiles.
+    decoded in overlapping tiles. `unet_sha256` is the hash of the U-Net's weights file, empty while
+    it is not known.
     """
 
     width: int
@@ -268,6 +269,7 @@ class ImageDecoded(JobEvent, frozen=True, kw_only=True):
     seconds: float
     upcast: bool = False
     tiled: bool = False
+    unet_sha256: str = ""
 
 
 class SavingDelayed(JobEvent, frozen=True, kw_only=True):

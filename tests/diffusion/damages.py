@@ -1,4 +1,4 @@
-"""Model folders with something wrong in them: copies of the bundled model, and what befalls them."""
+"""Model folders with something wrong in them: copies of the bundled model, damaged."""
 
 from __future__ import annotations
 
