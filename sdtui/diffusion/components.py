@@ -16,6 +16,7 @@ import torch
 os.environ["DIFFUSERS_DISABLE_REMOTE_CODE"] = "1"
 
 import diffusers
+import huggingface_hub
 import transformers
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
@@ -165,6 +166,7 @@ def _silence_libraries() -> None:
     for library in (diffusers, transformers):
         library.utils.logging.set_verbosity_error()
         library.utils.logging.disable_progress_bar()
+    huggingface_hub.utils.logging.set_verbosity_error()
 
 
 def _load_component(

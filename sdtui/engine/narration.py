@@ -27,6 +27,7 @@ from sdtui.diffusion.memory import is_out_of_memory
 from sdtui.diffusion.pipeline import DenoisingStart, TokenizedPrompts, text_to_image
 from sdtui.diffusion.preview import PreviewDecoder, PreviewFrame
 from sdtui.diffusion.prompt import EncodedPrompts, TokenizedPrompt
+from sdtui.diffusion.redaction import redact
 from sdtui.engine.inbox import JobControl
 from sdtui.errors import SdtuiError
 from sdtui.params import GenerationParams
@@ -161,7 +162,7 @@ def failure(error: Exception) -> tuple[str, str, str]:
         )
     return (
         "Something unexpected went wrong",
-        f"{type(error).__name__}: {error}",
+        redact(f"{type(error).__name__}: {error}"),
         "`sdtui engine logs` shows where it happened.",
     )
 
