@@ -15,8 +15,8 @@ class Patience:
 
     A worker without work ends after `idle_unload`, and with it the model's hold on the device; an
     engine without clients and work ends after `idle_exit`. `hang` is how long a worker may draw
-    without computing anything; `worker_look` is how often the engine looks at its worker, and
-    `socket_look` how often it makes sure that clients can find it.
+    without computing anything. The engine looks at its worker every `worker_look`, whether clients
+    can find it every `socket_look`, and at the length of its log every `log_look`.
     """
 
     idle_unload: float = 5 * 60.0
@@ -24,6 +24,7 @@ class Patience:
     hang: float = 60.0
     worker_look: float = 1.0
     socket_look: float = 10.0
+    log_look: float = 60.0
 
     @classmethod
     def from_environment(cls) -> Patience:

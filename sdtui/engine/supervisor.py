@@ -13,6 +13,7 @@ from contextlib import closing
 import msgspec
 
 import sdtui
+from sdtui.engine import log_file
 from sdtui.engine.dispatch import Dispatcher
 from sdtui.engine.listener import (
     AnotherEngineServesError,
@@ -77,6 +78,7 @@ class Supervisor:
         watches = [
             asyncio.create_task(self._watch_idleness()),
             asyncio.create_task(self._watch_socket(listener)),
+            asyncio.create_task(self._watch_log()),
         ]
         log.info("engine %s serves", sdtui.__version__)
         try:
@@ -108,6 +110,14 @@ class Supervisor:
             await asyncio.sleep(self._patience.socket_look)
         log.warning("the socket was removed, so nobody can come any more")
         self._stop.set()
+
+    async def _watch_log(self) -> None:
+        while log_file.is_standard_error():
+            try:
+                log_file.put_aside_if_large()
+            except OSError:
+                log.exception("the log cannot be put aside")
+            await asyncio.sleep(self._patience.log_look)
 
     @property
     def _is_needed(self) -> bool:

@@ -43,7 +43,7 @@ if __name__ == "__main__":
     if "--faulty" in arguments:
         arguments.remove("--faulty")
         program = "faulty_worker.py"
-    patience = dataclasses.replace(Patience.from_environment(), socket_look=0.2)
+    patience = dataclasses.replace(Patience.from_environment(), socket_look=0.2, log_look=0.2)
     if "--hang" in arguments:
         at = arguments.index("--hang")
         patience = dataclasses.replace(patience, hang=float(arguments.pop(at + 1)), worker_look=0.1)

@@ -3,9 +3,9 @@
 The prompt says what to do, in words: `pause=0.05` (seconds a step), `die=3` (SIGKILL itself before
 that step), `die-once=3` (the same, but only the first time that this engine's folder sees it),
 `hang-once=3` (say and compute nothing more, the first time), `busy=3` (seconds of computing before
-the first step), `fail` (report an error), `noise` (draw what does not compress). Every other
-picture is one grey of `params.seed`. With `--broken` it does not start until this engine's folder
-holds a file `mended`.
+the first step), `say=x` (a line for the log), `fail` (report an error), `noise` (draw what does
+not compress). Every other picture is one grey of `params.seed`. With `--broken` it does not start
+until this engine's folder holds a file `mended`.
 """
 
 from __future__ import annotations
@@ -106,6 +106,8 @@ class FakeWorker:
         count = params.num_inference_steps
         self.say(JobStarted(job_id=job_id, params=params))
         self.load(params.model)
+        if "say" in orders:
+            print(f"the worker says {orders['say']}", file=sys.stderr, flush=True)
         if "fail" in orders:
             self.say(JobFailed(job_id=job_id, title="It went wrong", remedy="Try another."))
             return

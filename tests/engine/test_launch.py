@@ -16,11 +16,12 @@ import psutil
 import pytest
 
 from sdtui import paths
-from sdtui.engine import launch
+from sdtui.engine import launch, log_file
 from sdtui.engine.client import EngineClient, stop_engine
 from sdtui.errors import EngineError
+from sdtui.params import GenerationParams
 from sdtui.protocol.events import JobSaved
-from tests.engine.processes import FAKE_ENGINE
+from tests.engine.processes import FAKE_ENGINE, children, wait_for
 from tests.engine.watching import names, until
 
 ATTACH = f"""
@@ -84,6 +85,25 @@ async def test_a_log_that_has_grown_large_is_put_aside() -> None:
     client = await EngineClient.connect()
     assert launch.log_path().stat().st_size < 10_000
     assert launch.log_path().with_name("engine.log.1").exists()
+    await client.close()
+
+
+async def test_a_log_that_grows_large_is_put_aside_while_its_engine_and_worker_go_on() -> None:
+    client = await EngineClient.connect()
+    await client.submit(GenerationParams(prompt="first"))
+    await until(client, JobSaved)
+    before = children(client.status.pid)
+    with launch.log_path().open("ab") as log:
+        log.write(b"x" * (4 * 1024 * 1024 + 1) + b"\nthe last line\n")
+    wait_for(lambda: launch.log_path().stat().st_size < 10_000)
+    former = launch.log_path().with_name("engine.log.1")
+    assert former.read_bytes().endswith(b"the last line\n")
+    assert stat.S_IMODE(former.stat().st_mode) == 0o600
+    await client.submit(GenerationParams(prompt="say=something"))
+    await until(client, JobSaved)
+    assert children(client.status.pid) == before
+    assert launch.log_path().read_bytes() == b"the worker says something\n"
+    assert list(log_file.lines())[-2:] == ["the last line\n", "the worker says something\n"]
     await client.close()
 
 
