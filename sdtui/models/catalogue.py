@@ -72,10 +72,10 @@ def locate(model: str) -> Path | str:
             return folder.resolve()
         if folder.is_file():
             pickled = folder.suffix in _PICKLES
-            reason = "a pickle, and reading one may run any program that is hidden in it"
+            pickle = "a pickle, and reading one may run any program that is hidden in it"
             raise ModelError(
                 "Not a model folder",
-                f"{shown} is {reason if pickled else 'a file'}.",
+                f"{shown} is {pickle if pickled else 'a file'}.",
                 "Give a folder in diffusers layout, the one that holds model_index.json.",
             )
     except (OSError, RuntimeError) as error:
