@@ -118,11 +118,14 @@ class Dispatcher:
             self._worker.send(request)
 
     def adjust(self, request: Adjust) -> None:
-        """Change the guidance of a job, from its next step on if it runs."""
+        """Change the guidance of a job, from its next step on if it runs.
+
+        Raises `EngineError` when the change cannot be written down.
+        """
         if job := self._queue.find(request.job_id):
-            job.guidance_scale = request.guidance_scale
+            self._queue.adjust(job, request.guidance_scale)
         elif self._job is not None and self._job.id == request.job_id:
-            self._job.guidance_scale = request.guidance_scale
+            self._queue.adjust(self._job, request.guidance_scale)
             self._worker.send(request)
 
     def load_model(self, request: LoadModel) -> None:

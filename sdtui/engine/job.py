@@ -62,6 +62,7 @@ class Job:
             stored.device,
             stored.dtype,
             attempts=stored.attempts,
+            guidance_scale=stored.guidance_scale,
         )
         job._begin(position)
         return job

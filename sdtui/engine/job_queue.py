@@ -100,6 +100,14 @@ class JobQueue:
         """The waiting job of this id."""
         return next((job for job in self._waiting if job.id == job_id), None)
 
+    def adjust(self, job: Job, guidance_scale: float) -> None:
+        """Let `job`, waiting or running, be drawn with another guidance, whoever draws it.
+
+        Raises `HistoryUnwritableError`, and changes nothing, when that cannot be written down.
+        """
+        self._store.adjust(job.id, guidance_scale)
+        job.guidance_scale = guidance_scale
+
     def cancel(self, job: Job) -> None:
         """Let `job` wait no longer. Raises `HistoryUnwritableError` as `take` does."""
         self._store.cancel(job.id)
