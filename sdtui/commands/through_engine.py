@@ -15,6 +15,7 @@ from sdtui.errors import EngineError, GenerationError
 from sdtui.params import GenerationParams
 from sdtui.protocol.events import (
     FINAL_EVENTS,
+    EngineStatus,
     Event,
     JobCancelled,
     JobEvent,
@@ -72,8 +73,16 @@ async def _draw(
 
 
 async def _watch(client: EngineClient, job_id: str, show: Callable[[Event], None]) -> _End:
-    """Show what happens until the job ends, and return how it did."""
+    """Show what happens until the job ends, and return how it did.
+
+    Raises `EngineError` when no worker can be started for it.
+    """
+    accepted = False
     async for event in client.events():
+        accepted = accepted or (isinstance(event, JobEvent) and event.job_id == job_id)
+        if accepted and isinstance(event, EngineStatus) and (trouble := event.trouble):
+            message = f"{trouble.message} Job {job_id} waits."
+            raise EngineError(trouble.title, message, trouble.remedy)
         if isinstance(event, JobEvent) and event.job_id != job_id:
             continue
         if isinstance(event, FINAL_EVENTS):

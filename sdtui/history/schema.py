@@ -43,6 +43,7 @@ MIGRATIONS: tuple[str, ...] = (
         DELETE FROM prompts WHERE job_id = old.id;
     END;
     """,
+    "ALTER TABLE jobs ADD COLUMN guidance_scale REAL;",
 )
 """Each leads from the version that is its index to the next. What has been released stays."""
 

@@ -18,6 +18,7 @@ from textual.widgets import Static
 from sdtui.protocol.events import (
     ComponentLoading,
     DownloadProgressed,
+    EngineStatus,
     Event,
     ImageDecoded,
     JobCancelled,
@@ -26,6 +27,7 @@ from sdtui.protocol.events import (
     JobStarted,
     ModelFailed,
     PreviewReady,
+    Trouble,
 )
 from sdtui.text import clean
 from sdtui.tui import figures
@@ -169,6 +171,8 @@ class Preview(Container):
                 self._caption(f"{caption} · {figures.duration(seconds)}")
             case JobCancelled(completed=completed, count=count):
                 self.show_stopped(completed, count)
+            case EngineStatus(trouble=Trouble() as trouble):
+                self.show_failure(trouble.title, trouble.message, trouble.remedy)
             case JobFailed() | ModelFailed():
                 self.show_failure(event.title, event.message, event.remedy)
 
