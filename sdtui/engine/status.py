@@ -11,7 +11,13 @@ from sdtui.protocol.events import EngineStatus
 
 
 def engine_status(
-    *, stopping: bool, worker_state: str, models: ModelLoading, job: Job | None, queued: int
+    *,
+    stopping: bool,
+    worker_state: str,
+    models: ModelLoading,
+    job: Job | None,
+    queued: int,
+    paused: bool,
 ) -> EngineStatus:
     """The status of an engine with this worker, these models, and the job that runs."""
     if stopping:
@@ -31,5 +37,6 @@ def engine_status(
         device=loaded.device if loaded else "",
         dtype=loaded.dtype if loaded else "",
         queued=queued,
+        paused=paused,
         running_job_id=job.id if job else None,
     )
