@@ -60,13 +60,6 @@ class SdtuiApp(App[None]):
         self.main = MainScreen(connect, start)
         self._interrupted_at = -_SECOND_CTRL_C_SECONDS
 
-    def get_driver_class(self) -> type[Driver]:
-        """Textual's own for this platform, which reads whatever a terminal sends."""
-        from sdtui.tui.terminal_driver import TerminalDriver
-
-        driver_class = super().get_driver_class()
-        return TerminalDriver if issubclass(TerminalDriver, driver_class) else driver_class
-
     def get_default_screen(self) -> Screen[None]:
         """The main screen lies under all others."""
         return self.main

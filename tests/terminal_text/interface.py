@@ -30,13 +30,16 @@ from sdtui.protocol.events import (
     ModelLoaded,
     PromptEncoded,
     PromptTokenized,
+    QueueChanged,
     SavingDelayed,
     Token,
     TokenizedText,
 )
+from sdtui.tui.actions import ACTIONS
 from sdtui.tui.app import SdtuiApp
-from tests.tui.fake_engine import FakeEngineClient, idle_status
+from tests.tui.fake_engine import FakeEngineClient, idle_status, listed
 
+QUEUE_KEY = next(action.keys[0] for action in ACTIONS if action.name == "queue")
 _BEAT = 0.25
 """The log is written at most five times a second."""
 
@@ -46,7 +49,7 @@ class RefusingEngine(FakeEngineClient):
 
     text = ""
 
-    async def submit(self, params: GenerationParams) -> str:
+    async def submit_batch(self, params: GenerationParams, count: int) -> list[str]:
         """Refuse."""
         raise EngineError(f"refused {self.text}", f"because {self.text}", f"instead {self.text}")
 
@@ -126,6 +129,13 @@ def ending(text: str) -> list[Event]:
     ]
 
 
+def queued(text: str) -> QueueChanged:
+    """A queue with a job that failed."""
+    params = GenerationParams(prompt=f"listed {text}", model=f"model {text}")
+    why = {"title": f"ended {text}", "message": text, "remedy": text}
+    return QueueChanged(paused=True, jobs=[listed("2", params, "failed", **why)])
+
+
 async def paste(pilot: Pilot[None], where: Widget | None, text: str) -> None:
     """Paste as a terminal does: it tells the application."""
     assert where is not None
@@ -156,6 +166,14 @@ async def show_everywhere(pilot: Pilot[None], engine: RefusingEngine, text: str)
     await pilot.pause(_BEAT)
     await pilot.press("escape")
     assert pilot.app.screen is main
+    pilot.app.main.panel.focus()
+    await pilot.press("right")
+    engine.tell(queued(text))
+    pilot.app.main.run_view.log.focus()
+    await pilot.press(QUEUE_KEY)
+    await pilot.pause(_BEAT)
+    await pilot.press("escape")
+    assert pilot.app.screen is main
 
 
 def main() -> int:
@@ -176,7 +194,7 @@ def main() -> int:
         await pilot.pause(_BEAT)
         pilot.app.exit()
 
-    app = SdtuiApp(connect)
+    app = SdtuiApp(connect, GenerationParams(prompt="a red apple", model="folder"))
     app.run(auto_pilot=drive)
     return app.return_code or 0
 

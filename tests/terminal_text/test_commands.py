@@ -122,7 +122,7 @@ def test_no_foreign_sequence_reaches_the_terminal_from_any_command(sdtui_home: P
     written = told(commands(ARGUMENT, NAME, sdtui_home), sdtui_home)
     assert written.foreign(ours) == []
     for surface in (
-        *("command", "option", "steps", "scheduler", "model", "prompt", "saved", "device", "unet"),
+        *("command", "option", "scheduler", "model", "prompt", "saved", "device", "unet"),
         *("logged", "picture", "nothing"),
     ):
         assert re.search(rf"{surface} (␛|\\x1b|\\u001b)\[{CANARY}", written.text), surface

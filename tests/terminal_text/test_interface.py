@@ -16,7 +16,7 @@ SURFACES = (
     *("state", "name", "file", "part", "loaded", "unloaded"),
     *("prompted", "token", "cut", "embedded", "drawn", "scheduled", "predicted"),
     *("delayed", "saved", "failed", "why", "do", "refused", "because", "instead"),
-    *("pasted", "typed", "sought", "folder", "example"),
+    *("pasted", "typed", "sought", "folder", "example ", "listed", "ended"),
 )
 
 TEXTS = (
@@ -45,10 +45,10 @@ def shown(texts: Sequence[str], home: Path) -> Written:
 
 
 def put_model(home: Path, texts: Sequence[str]) -> None:
-    """Models that are called by the texts, and the first of which knows them as examples."""
-    for place, text in enumerate(texts):
-        name = os.fsencode(f"folder {text}".replace("/", "|").replace("\0", "")[:60]) + b"\xff"
-        folder = home / "models" / os.fsdecode(name if place else b"folder")
+    """Models that are called by the texts, and know them as examples."""
+    names = [f"folder {text}".replace("/", "|").replace("\0", "")[:60].encode() for text in texts]
+    for name, text in zip([b"folder", b"no text \xff", *names], ["", "", *texts], strict=True):
+        folder = home / "models" / os.fsdecode(name)
         folder.mkdir(parents=True)
         (folder / "model_index.json").write_text(json.dumps({"_class_name": text}))
         examples = [f"example {text}" for text in texts] + ["\ud800"]

@@ -1,64 +1,31 @@
-"""The terminal's input, in whatever shape it comes."""
+"""What a terminal sends, as messages: with two things that Textual's own parser does not survive.
+
+A key whose number is no character's ends the interface there. A paste without its marks comes key
+by key: twenty thousand characters then take a minute in which nothing else happens, and the end of
+every line asks for a picture.
+"""
 
 from __future__ import annotations
 
-import os
-import selectors
-from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator
 
 from textual import events
 from textual._xterm_parser import XTermParser
-from textual.drivers.linux_driver import LinuxDriver
 from textual.keys import Keys
 from textual.message import Message
 
-_READ_BYTES = 4096
-_WAIT_SECONDS = 0.1
-"""How soon a lone ESC is told from the beginning of a sequence, and the end is noticed."""
 _SHORTEST_BURST = 100
 _WHITESPACE = {"enter": "\n", "ctrl+j": "\n", "tab": "\t"}
 """What these keys stand for where they come in the middle of a burst of text."""
 
 
-class TerminalDriver(LinuxDriver):
-    """Reads on where Textual's own driver fails or falls behind.
+class InputParser(XTermParser):
+    """Textual's parser, to which a key that does not exist is none."""
 
-    Bytes that are no UTF-8 become U+FFFD, and a key that does not exist is none: both would end
-    the interface. A long run of text without the marks of a paste is made one: key by key, twenty
-    thousand characters take a minute in which nothing else happens, and every line of them would
-    ask for a picture.
-    """
-
-    def run_input_thread(self) -> None:
-        """Read, parse and pass on, until the driver is closed."""
-        parser = _Parser(self._debug)
-        decoder = getincrementaldecoder("utf-8")(errors="replace")
-        # Where the default one is a kqueue, it may not take terminals.
-        with selectors.SelectSelector() as selector:
-            selector.register(self.fileno, selectors.EVENT_READ)
-            while not self.exit_event.is_set():
-                if selector.select(_WAIT_SECONDS):
-                    data = os.read(self.fileno, _READ_BYTES)
-                    if not data:
-                        # The terminal is gone. Its signal ends the interface, which waits for this.
-                        return
-                    goes_on = bool(selector.select(0))
-                    # A character may have come in part, and the parser takes no text for the end.
-                    text = decoder.decode(data)
-                    messages = parser.feed(text) if text else ()
-                    for message in with_bursts_as_pastes(messages, goes_on):
-                        self.process_message(message)
-                for message in parser.tick():
-                    self.process_message(message)
-
-
-class _Parser(XTermParser):
     def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterator[events.Key]:
         try:
             yield from super()._sequence_to_key_events(sequence, alt)
         except (ValueError, OverflowError):
-            # Its number is no character's.
             yield events.Key(Keys.Ignore, sequence)
 
 

@@ -9,10 +9,9 @@ import threading
 
 import pytest
 from textual import events
-from textual._xterm_parser import XTermParser
 
 from sdtui.params import MAX_PROMPT_CHARACTERS
-from sdtui.tui.terminal_driver import with_bursts_as_pastes
+from sdtui.tui.terminal_input import InputParser, with_bursts_as_pastes
 from tests.terminal import Terminal
 
 PROGRAM = textwrap.dedent(
@@ -106,7 +105,7 @@ def told(data: str, goes_on: bool = False) -> list[tuple[str, str | None]]:
         ("paste", message.text)
         if isinstance(message, events.Paste)
         else (message.key, message.character)
-        for message in with_bursts_as_pastes(XTermParser().feed(data), goes_on)
+        for message in with_bursts_as_pastes(InputParser().feed(data), goes_on)
         if isinstance(message, events.Paste | events.Key)
     ]
 
