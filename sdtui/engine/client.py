@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import AsyncIterator
+from typing import Any
 
 import sdtui
 from sdtui.engine.launch import Connection, attach, attach_or_start
@@ -13,6 +14,17 @@ from sdtui.errors import EngineError, ParameterError, SdtuiError
 from sdtui.params import GenerationParams, validate
 from sdtui.protocol.codec import Decoder, encode
 from sdtui.protocol.events import AnyEvent, EngineStatus, JobQueued, RequestRefused
+from sdtui.protocol.gallery import (
+    PAGE_PICTURES,
+    DeletePicture,
+    FavouriteSet,
+    GalleryEvent,
+    GalleryRequest,
+    GallerySearched,
+    PictureDeleted,
+    SearchGallery,
+    SetFavourite,
+)
 from sdtui.protocol.requests import (
     Adjust,
     Attach,
@@ -36,7 +48,7 @@ class EngineClient:
         self._reader, self._writer = connection
         self._events: asyncio.Queue[AnyEvent | None] = asyncio.Queue()
         self._events.put_nowait(status)
-        self._submissions: dict[str, asyncio.Future[str]] = {}
+        self._questions: dict[str, asyncio.Future[Any]] = {}
         self._shutdown: asyncio.Future[None] | None = None
         self._loss: SdtuiError | None = None
         self._receiving = asyncio.create_task(self._receive())
@@ -66,14 +78,9 @@ class EngineClient:
         Raises `ParameterError` or `EngineError` when the engine refuses it or is lost.
         """
         request_id = secrets.token_hex(8)
-        queued = self._submissions[request_id] = asyncio.get_running_loop().create_future()
-        try:
-            await self._send(
-                Submit(request_id=request_id, params=params, device=device, dtype=dtype)
-            )
-            return await queued
-        finally:
-            del self._submissions[request_id]
+        request = Submit(request_id=request_id, params=params, device=device, dtype=dtype)
+        queued: JobQueued = await self._ask(request)
+        return queued.job_id
 
     async def cancel(self, job_id: str) -> None:
         """Stop a job before its next step; `JobCancelled` says when. An ended job stays as is."""
@@ -94,6 +101,41 @@ class EngineClient:
     async def load_model(self, model: str, *, device: str = "auto", dtype: str = "auto") -> None:
         """Have a model loaded; `ModelLoaded` or `ModelFailed` says how it went."""
         await self._send(LoadModel(model=model, device=device, dtype=dtype))
+
+    async def search_gallery(
+        self,
+        words: str = "",
+        *,
+        favourites: bool = False,
+        limit: int = PAGE_PICTURES,
+        offset: int = 0,
+    ) -> GallerySearched:
+        """Past pictures whose prompts hold all `words`, newest first, and how many there are.
+
+        Raises `EngineError` when the engine refuses or is lost, as the next two do.
+        """
+        request = SearchGallery(
+            request_id=secrets.token_hex(8),
+            words=words,
+            favourites=favourites,
+            limit=limit,
+            offset=offset,
+        )
+        found: GallerySearched = await self._ask(request)
+        return found
+
+    async def set_favourite(self, job_id: str, favourite: bool) -> FavouriteSet:
+        """Mark a past picture as a favourite, or not."""
+        request_id = secrets.token_hex(8)
+        request = SetFavourite(request_id=request_id, job_id=job_id, favourite=favourite)
+        marked: FavouriteSet = await self._ask(request)
+        return marked
+
+    async def delete_picture(self, job_id: str) -> PictureDeleted:
+        """Have a past picture forgotten and its file removed."""
+        request = DeletePicture(request_id=secrets.token_hex(8), job_id=job_id)
+        deleted: PictureDeleted = await self._ask(request)
+        return deleted
 
     async def shutdown(self, *, force: bool = False) -> None:
         """End the engine and return when it has closed this connection.
@@ -124,6 +166,16 @@ class EngineClient:
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
 
+    async def _ask(self, request: Submit | GalleryRequest) -> Any:
+        """Send a request and return the event that answers it, or raise what it was refused for."""
+        answer = asyncio.get_running_loop().create_future()
+        self._questions[request.request_id] = answer
+        try:
+            await self._send(request)
+            return await answer
+        finally:
+            del self._questions[request.request_id]
+
     async def _send(self, request: Request) -> None:
         if self._loss is not None:
             raise self._loss
@@ -134,18 +186,19 @@ class EngineClient:
             raise _lost() from None
 
     async def _receive(self) -> None:
-        decoder: Decoder[AnyEvent] = Decoder(AnyEvent)
+        decoder: Decoder[AnyEvent | GalleryEvent] = Decoder(AnyEvent | GalleryEvent)
         try:
             while (event := await decoder.read(self._reader)) is not None:
-                if not self._answers(event):
+                if isinstance(event, GalleryEvent):
+                    self._answer(event.request_id, event)
+                elif not self._answers(event):
                     self._events.put_nowait(event)
         except SdtuiError as error:
             self._loss = error
         finally:
             self._loss = self._loss or _lost()
-            for waiting in self._submissions.values():
-                if not waiting.done():
-                    waiting.set_exception(self._loss)
+            for request_id in list(self._questions):
+                self._answer(request_id, self._loss)
             if self._shutdown is not None and not self._shutdown.done():
                 self._shutdown.set_result(None)
             self._events.put_nowait(None)
@@ -155,15 +208,25 @@ class EngineClient:
         match event:
             case EngineStatus():
                 self.status = event
-            case JobQueued() if waiting := self._submissions.get(event.request_id):
-                waiting.set_result(event.job_id)
-            case RequestRefused() if waiting := self._submissions.get(event.request_id or ""):
-                waiting.set_exception(_error(event))
-                return True
+            case JobQueued():
+                self._answer(event.request_id, event)
+            case RequestRefused(request_id=str(request_id)):
+                return self._answer(request_id, _error(event))
             case RequestRefused() if self._shutdown is not None:
                 self._shutdown.set_exception(_error(event))
                 return True
         return False
+
+    def _answer(self, request_id: str, answer: AnyEvent | GalleryEvent | SdtuiError) -> bool:
+        """Give the call that asked its answer; false if there is none, or it waits no longer."""
+        question = self._questions.get(request_id)
+        if question is None or question.done():
+            return False
+        if isinstance(answer, SdtuiError):
+            question.set_exception(answer)
+        else:
+            question.set_result(answer)
+        return True
 
 
 async def stop_engine(*, force: bool = False) -> bool:

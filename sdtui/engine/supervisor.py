@@ -14,6 +14,7 @@ import msgspec
 
 import sdtui
 from sdtui.engine.dispatch import Dispatcher
+from sdtui.engine.gallery_desk import GalleryDesk
 from sdtui.engine.listener import (
     AnotherEngineServesError,
     Listener,
@@ -28,6 +29,7 @@ from sdtui.history.database import Database
 from sdtui.params import validate
 from sdtui.protocol.codec import Decoder
 from sdtui.protocol.events import FINAL_EVENTS, Event, JobStarted, PreviewReady, RequestRefused
+from sdtui.protocol.gallery import DeletePicture, GalleryRequest, SearchGallery, SetFavourite
 from sdtui.protocol.requests import (
     Adjust,
     Attach,
@@ -66,6 +68,7 @@ class Supervisor:
         look_around_seconds: float = _LOOK_AROUND_SECONDS,
     ) -> None:
         self._dispatcher = Dispatcher(self._publish, database, worker_command)
+        self._gallery_desk = GalleryDesk(database)
         self._idle_seconds = idle_seconds
         self._look_around_seconds = look_around_seconds
         self._subscribers: set[Subscriber] = set()
@@ -146,7 +149,7 @@ class Supervisor:
 
     async def _converse(self, reader: asyncio.StreamReader, subscriber: Subscriber) -> None:
         """Carry out what a client asks until it leaves or says what nobody understands."""
-        decoder: Decoder[ClientRequest] = Decoder(ClientRequest)
+        decoder: Decoder[ClientRequest | GalleryRequest] = Decoder(ClientRequest | GalleryRequest)
         while True:
             try:
                 request = await decoder.read(reader)
@@ -156,13 +159,15 @@ class Supervisor:
             if request is None:
                 return
             try:
-                self._carry_out(request, subscriber)
+                await self._carry_out(request, subscriber)
             except SdtuiError as error:
                 subscriber.send(_refusal(error, request))
                 if isinstance(request, Attach):
                     return
 
-    def _carry_out(self, request: ClientRequest, subscriber: Subscriber) -> None:
+    async def _carry_out(
+        self, request: ClientRequest | GalleryRequest, subscriber: Subscriber
+    ) -> None:
         if isinstance(request, Shutdown):
             self._shut_down(request)
             return
@@ -184,6 +189,8 @@ class Supervisor:
             case GrantPreview():
                 subscriber.credits += 1
                 self._pass_on_credits()
+            case SearchGallery() | SetFavourite() | DeletePicture():
+                subscriber.send(await self._gallery_desk.answer(request))
 
     def _attach(self, request: Attach, subscriber: Subscriber) -> None:
         if request.version != sdtui.__version__:
@@ -237,9 +244,11 @@ class Supervisor:
             self._dispatcher.grant_preview()
 
 
-def _refusal(error: SdtuiError, request: ClientRequest | None = None) -> RequestRefused:
+def _refusal(
+    error: SdtuiError, request: ClientRequest | GalleryRequest | None = None
+) -> RequestRefused:
     return RequestRefused(
-        request_id=request.request_id if isinstance(request, Submit) else None,
+        request_id=getattr(request, "request_id", None),
         title=error.title,
         message=error.message,
         remedy=error.remedy,
