@@ -150,8 +150,10 @@ class Gallery:
         Those whose parameters this version does not understand are left out of their page.
         """
         condition, values = _condition(words, favourites)
-        end = "ORDER BY jobs.ended_at DESC, jobs.rowid DESC LIMIT ? OFFSET ?"
-        return self._select(f"{condition} {end}", *values, limit, offset)
+        order = "ORDER BY jobs.ended_at DESC, jobs.rowid DESC"
+        # Only a page is read in full: what is sorted has no thumbnails.
+        page = f"SELECT id FROM jobs WHERE {condition} {order} LIMIT ? OFFSET ?"
+        return self._select(f"jobs.id IN ({page}) {order}", *values, limit, offset)
 
     def count(self, words: str = "", *, favourites: bool = False) -> int:
         """How many pictures `search` finds in all."""
@@ -212,7 +214,7 @@ def _condition(words: str, favourites: bool) -> tuple[str, list[object]]:
         conditions.append("jobs.id IN (SELECT job_id FROM prompts WHERE prompts MATCH ?)")
         values.append(query)
     if favourites:
-        conditions.append("images.favourite = 1")
+        conditions.append("jobs.id IN (SELECT job_id FROM images WHERE favourite = 1)")
     return " AND ".join(conditions), values
 
 

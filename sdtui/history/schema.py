@@ -43,6 +43,9 @@ MIGRATIONS: tuple[str, ...] = (
         DELETE FROM prompts WHERE job_id = old.id;
     END;
     """,
+    """
+    CREATE INDEX images_favourite ON images (job_id) WHERE favourite = 1;
+    """,
 )
 """Each leads from the version that is its index to the next. What has been released stays."""
 
