@@ -76,11 +76,14 @@ class SdtuiApp(App[None]):
         for action in ACTIONS:
             if action.name != "commands":
                 title = action.name.capitalize()
-                yield SystemCommand(title, action.help, self._runner(action.target))
+                yield SystemCommand(title, action.help, self._runner(action.target, self.main))
+        for action in getattr(screen, "actions", ()):
+            title = action.name.capitalize()
+            yield SystemCommand(title, action.help, self._runner(action.target, screen))
 
-    def _runner(self, target: str) -> Callable[[], Coroutine[Any, Any, None]]:
+    def _runner(self, target: str, screen: Screen[None]) -> Callable[[], Coroutine[Any, Any, None]]:
         async def run() -> None:
-            await self.run_action(target, self.main if target.startswith("screen.") else self)
+            await self.run_action(target, screen if target.startswith("screen.") else self)
 
         return run
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
+from textual.message import Message
 from textual.message_pump import MessagePump
 
 from sdtui.errors import SdtuiError
@@ -86,7 +87,7 @@ class EngineBridge:
     Of a job's events only those of the job in view pass: the one that started last. A preview
     goes into a slot that holds the newest frame alone, so that frames never wait in a queue.
     `running` is the job that runs, whoever asked for it; `waiting` are those asked for here that
-    have not begun.
+    have not begun. `watchers` are told what `target` is told, but for the previews.
     """
 
     def __init__(self, target: MessagePump, connect: Connect = connect_to_engine) -> None:
@@ -96,6 +97,7 @@ class EngineBridge:
         self._owes_credit = False
         self._in_view: str | None = None
         self.client: Client | None = None
+        self.watchers: set[MessagePump] = set()
         self.running: str | None = None
         self.waiting: list[str] = []
 
@@ -112,7 +114,7 @@ class EngineBridge:
                 error = raised
             finally:
                 await self._leave()
-            self._target.post_message(EngineLost(error, delay))
+            self._tell(EngineLost, error, delay)
             await asyncio.sleep(delay)
             delay = min(delay * 2, LAST_RETRY_SECONDS)
 
@@ -155,7 +157,7 @@ class EngineBridge:
         return frame if frame is not None and frame.job_id == self._in_view else None
 
     async def _follow(self, client: Client) -> None:
-        self._target.post_message(EngineConnected(client.status))
+        self._tell(EngineConnected, client.status)
         self._owes_credit = True
         await self.grant_preview()
         async for event in client.events():
@@ -175,7 +177,11 @@ class EngineBridge:
             if waiting is None:
                 self._target.post_message(FrameArrived())
             return
-        self._target.post_message(EventReceived(event))
+        self._tell(EventReceived, event)
+
+    def _tell(self, message: Callable[..., Message], *of: object) -> None:
+        for pump in (self._target, *self.watchers):
+            pump.post_message(message(*of))
 
     def _follow_job(self, event: JobEvent) -> bool:
         """Keep account of what runs and waits; whether the event concerns the view."""
