@@ -22,7 +22,7 @@ _LEAST_PICTURE_LINES = 6
 _FIGURE_LINES = 18
 """What the text below the picture takes when nothing in it is long."""
 
-_TEXT_COLUMNS = 44
+_TEXT_COLUMNS = 38
 """What the text beside the picture takes, where the style sheet puts it there."""
 
 _LONGEST_PROMPT = 2_000
