@@ -11,6 +11,7 @@ from sdtui.commands.delivery import deliver
 from sdtui.engine.job import new_job_id
 from sdtui.errors import GenerationError
 from sdtui.history.images import save_image
+from sdtui.history.naming import NameTemplate
 from sdtui.params import GenerationParams
 from sdtui.protocol.events import Event, ImageDecoded, JobSaved, JobStarted
 
@@ -26,9 +27,11 @@ def draw(
 ) -> Path:
     """Load the model, draw, `show` every event, and return the picture's path.
 
-    The picture is kept in the dated folder; `output` gets a copy. Raises `ModelError` and
-    `GenerationError`.
+    The picture is kept in the output folder; `output` gets a copy. Raises `ModelError`,
+    `GenerationError` and, for a template of names that makes none, `ParameterError`.
     """
+    # A template that makes no name is refused before the work, not after it.
+    NameTemplate.configured()
     import torch
 
     from sdtui.diffusion.components import load

@@ -26,6 +26,7 @@ from sdtui.engine.subscriber import Subscriber
 from sdtui.engine.worker_process import WORKER_COMMAND
 from sdtui.errors import EngineError, ParameterError, SdtuiError
 from sdtui.history.database import Database
+from sdtui.history.naming import NameTemplate
 from sdtui.params import validate
 from sdtui.protocol.codec import Decoder
 from sdtui.protocol.events import FINAL_EVENTS, Event, JobStarted, PreviewReady, RequestRefused
@@ -262,6 +263,7 @@ def main() -> int:
         level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
     )
     try:
+        NameTemplate.configured()
         with only_engine(), closing(Database.open()) as database, listening() as listener:
             asyncio.run(Supervisor(database).serve(listener))
     except AnotherEngineServesError:
