@@ -78,11 +78,10 @@ class NameTemplate:
         is taken gets one behind it.
         """
         values = _values(params, today)
+        stems: Iterator[str]
         if self._is_numbered:
             numbers = itertools.count(self._highest_of(taken) + 1)
-            stems: Iterator[str] = (
-                _filled(self._name, {**values, "number": f"{n:04}"}) for n in numbers
-            )
+            stems = (_filled(self._name, {**values, "number": f"{n:04}"}) for n in numbers)
         else:
             stem = _filled(self._name, values)
             stems = itertools.chain([stem], (f"{stem}-{n}" for n in itertools.count(2)))
