@@ -46,9 +46,10 @@ class EngineClient:
     def __init__(self, connection: Connection, status: EngineStatus) -> None:
         self.status = status
         self._reader, self._writer = connection
+        self._gallery_questions: dict[str, asyncio.Future[Any]] = {}
         self._events: asyncio.Queue[AnyEvent | None] = asyncio.Queue()
         self._events.put_nowait(status)
-        self._questions: dict[str, asyncio.Future[Any]] = {}
+        self._submissions: dict[str, asyncio.Future[str]] = {}
         self._shutdown: asyncio.Future[None] | None = None
         self._loss: SdtuiError | None = None
         self._receiving = asyncio.create_task(self._receive())
@@ -78,9 +79,14 @@ class EngineClient:
         Raises `ParameterError` or `EngineError` when the engine refuses it or is lost.
         """
         request_id = secrets.token_hex(8)
-        request = Submit(request_id=request_id, params=params, device=device, dtype=dtype)
-        queued: JobQueued = await self._ask(request)
-        return queued.job_id
+        queued = self._submissions[request_id] = asyncio.get_running_loop().create_future()
+        try:
+            await self._send(
+                Submit(request_id=request_id, params=params, device=device, dtype=dtype)
+            )
+            return await queued
+        finally:
+            del self._submissions[request_id]
 
     async def cancel(self, job_id: str) -> None:
         """Stop a job before its next step; `JobCancelled` says when. An ended job stays as is."""
@@ -121,20 +127,20 @@ class EngineClient:
             limit=limit,
             offset=offset,
         )
-        found: GallerySearched = await self._ask(request)
+        found: GallerySearched = await self._ask_gallery(request)
         return found
 
     async def set_favourite(self, job_id: str, favourite: bool) -> FavouriteSet:
         """Mark a past picture as a favourite, or not."""
         request_id = secrets.token_hex(8)
         request = SetFavourite(request_id=request_id, job_id=job_id, favourite=favourite)
-        marked: FavouriteSet = await self._ask(request)
+        marked: FavouriteSet = await self._ask_gallery(request)
         return marked
 
     async def delete_picture(self, job_id: str) -> PictureDeleted:
         """Have a past picture forgotten and its file removed."""
         request = DeletePicture(request_id=secrets.token_hex(8), job_id=job_id)
-        deleted: PictureDeleted = await self._ask(request)
+        deleted: PictureDeleted = await self._ask_gallery(request)
         return deleted
 
     async def shutdown(self, *, force: bool = False) -> None:
@@ -166,15 +172,26 @@ class EngineClient:
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
 
-    async def _ask(self, request: Submit | GalleryRequest) -> Any:
-        """Send a request and return the event that answers it, or raise what it was refused for."""
+    async def _ask_gallery(self, request: GalleryRequest) -> Any:
+        """Send a question and return its answer, or raise what it was refused for."""
         answer = asyncio.get_running_loop().create_future()
-        self._questions[request.request_id] = answer
+        self._gallery_questions[request.request_id] = answer
         try:
             await self._send(request)
             return await answer
         finally:
-            del self._questions[request.request_id]
+            del self._gallery_questions[request.request_id]
+
+    def _answer_gallery(self, request_id: str | None, answer: GalleryEvent | SdtuiError) -> bool:
+        """Give a question its answer; false if nobody waits for it, or not any more."""
+        question = self._gallery_questions.get(request_id or "")
+        if question is None or question.done():
+            return False
+        if isinstance(answer, SdtuiError):
+            question.set_exception(answer)
+        else:
+            question.set_result(answer)
+        return True
 
     async def _send(self, request: Request) -> None:
         if self._loss is not None:
@@ -190,15 +207,18 @@ class EngineClient:
         try:
             while (event := await decoder.read(self._reader)) is not None:
                 if isinstance(event, GalleryEvent):
-                    self._answer(event.request_id, event)
+                    self._answer_gallery(event.request_id, event)
                 elif not self._answers(event):
                     self._events.put_nowait(event)
         except SdtuiError as error:
             self._loss = error
         finally:
             self._loss = self._loss or _lost()
-            for request_id in list(self._questions):
-                self._answer(request_id, self._loss)
+            for request_id in list(self._gallery_questions):
+                self._answer_gallery(request_id, self._loss)
+            for waiting in self._submissions.values():
+                if not waiting.done():
+                    waiting.set_exception(self._loss)
             if self._shutdown is not None and not self._shutdown.done():
                 self._shutdown.set_result(None)
             self._events.put_nowait(None)
@@ -208,25 +228,17 @@ class EngineClient:
         match event:
             case EngineStatus():
                 self.status = event
-            case JobQueued():
-                self._answer(event.request_id, event)
-            case RequestRefused(request_id=str(request_id)):
-                return self._answer(request_id, _error(event))
+            case RequestRefused() if self._answer_gallery(event.request_id, _error(event)):
+                return True
+            case JobQueued() if waiting := self._submissions.get(event.request_id):
+                waiting.set_result(event.job_id)
+            case RequestRefused() if waiting := self._submissions.get(event.request_id or ""):
+                waiting.set_exception(_error(event))
+                return True
             case RequestRefused() if self._shutdown is not None:
                 self._shutdown.set_exception(_error(event))
                 return True
         return False
-
-    def _answer(self, request_id: str, answer: AnyEvent | GalleryEvent | SdtuiError) -> bool:
-        """Give the call that asked its answer; false if there is none, or it waits no longer."""
-        question = self._questions.get(request_id)
-        if question is None or question.done():
-            return False
-        if isinstance(answer, SdtuiError):
-            question.set_exception(answer)
-        else:
-            question.set_result(answer)
-        return True
 
 
 async def stop_engine(*, force: bool = False) -> bool:
