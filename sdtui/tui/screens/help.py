@@ -22,6 +22,7 @@ _TYPING = (
     ("↑ ↓", "in the settings", "Choose a setting"),
     ("← → − +", "in the settings", "Change it; with Shift ten times as much"),
     ("0–9 ⌫", "in the settings", "Type it, or paste it"),
+    ("⏎ esc", "in a search", "Go on to what was found; forget the words"),
 )
 
 

@@ -105,9 +105,7 @@ class HistoryScreen(Screen[GenerationParams | None]):
     def _event_received(self, message: EventReceived) -> None:
         self.status.show(message.event)
         if isinstance(message.event, JobSaved):
-            # Whatever is chosen stays chosen, one further down; the newest gives way to the new.
-            shift = bool(self.pictures.selected and not self.search.value)
-            self._find_anew(self.pictures.selected + shift)
+            self._find_anew(self.pictures.selected, keep=self.pictures.selected > 0)
 
     @on(EngineConnected)
     def _engine_is_there(self, message: EngineConnected) -> None:
@@ -121,16 +119,27 @@ class HistoryScreen(Screen[GenerationParams | None]):
 
     # Finding -----------------------------------------------------------------------------------
 
-    def _find_anew(self, selected: int) -> None:
-        """Search with the words as they stand, and choose the picture of index `selected`."""
+    def _find_anew(self, selected: int, keep: bool = False) -> None:
+        """Search with the words as they stand, and choose the picture of index `selected`.
+
+        With `keep`, the chosen picture stays chosen where it can be found near its former place.
+        """
         self._search_number += 1
-        self._request(self._find(self._search_number, selected // PAGE_PICTURES, selected))
+        chosen = self.pictures.picture if keep else None
+        page = selected // PAGE_PICTURES
+        self._request(self._find(self._search_number, page, selected, chosen))
 
     @on(PictureList.PageWanted)
     def _page_wanted(self, message: PictureList.PageWanted) -> None:
         self._request(self._find(self._search_number, message.page))
 
-    async def _find(self, number: int, page: int, selected: int | None = None) -> None:
+    async def _find(
+        self,
+        number: int,
+        page: int,
+        selected: int | None = None,
+        keep: GalleryPicture | None = None,
+    ) -> None:
         """Ask for a page. An answer that came too late for its search is dropped."""
         found = await self._client.search_gallery(
             self.search.value, favourites=self._favourites, offset=page * PAGE_PICTURES
@@ -138,6 +147,9 @@ class HistoryScreen(Screen[GenerationParams | None]):
         if number != self._search_number:
             return
         if selected is not None or found.total != self.pictures.total:
+            ids = [picture.job_id for picture in found.pictures]
+            if keep is not None and keep.job_id in ids:
+                selected = page * PAGE_PICTURES + ids.index(keep.job_id)
             chosen = self.pictures.selected if selected is None else selected
             self.pictures.reset(found.total, chosen)
             self._retitle(found.total)

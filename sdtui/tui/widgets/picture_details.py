@@ -15,7 +15,7 @@ from sdtui.protocol.gallery import GalleryPicture
 from sdtui.text import clean
 from sdtui.tui import figures
 from sdtui.tui.run_view import shown_path
-from sdtui.tui.widgets.picture_list import when
+from sdtui.tui.widgets.picture_row import when
 from sdtui.tui.widgets.still_picture import StillPicture
 
 _LEAST_PICTURE_LINES = 6

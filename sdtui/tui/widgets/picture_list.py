@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
-from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.cache import LRUCache
@@ -20,16 +17,11 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from sdtui.protocol.gallery import PAGE_PICTURES, GalleryPicture
-from sdtui.text import clean
 from sdtui.tui.stills import cells, still, still_without_colour
+from sdtui.tui.widgets.picture_row import THUMBNAIL_COLUMNS, THUMBNAIL_ROWS, RowPainter
 
-THUMBNAIL_COLUMNS, THUMBNAIL_ROWS = 8, 4
 ROW_LINES = THUMBNAIL_ROWS + 1
 """A row is as high as its thumbnail, and one line stays free below it."""
-
-_TEXT_AT = THUMBNAIL_COLUMNS + 4
-_LONGEST_PROMPT = 400
-"""In characters: more than two lines of any terminal hold."""
 
 _KEPT = 300
 """How many drawn thumbnails and rows are kept; a screen shows ten or so."""
@@ -225,68 +217,26 @@ class PictureList(ScrollView, can_focus=True):
         return row
 
     def _draw(self, picture: GalleryPicture | None, index: int, chosen: bool) -> list[Strip]:
-        ground = self.rich_style
-        if chosen:
-            ground += self.get_component_rich_style("picture-list--selected", partial=True)
-        width = max(self.size.width - _TEXT_AT - 1, 1)
-        mark = self.get_component_rich_style("picture-list--mark", partial=True)
-        thumbnail = self._thumbnail(picture, ground)
-        if picture is None:
-            is_late = index // PAGE_PICTURES not in self._pages
-            words = "…" if is_late else "made by another version of sdtui"
-            texts = [[Segment(words, ground + self._style("figures"))], [], [], []]
-        else:
-            texts = self._texts(picture, width, ground)
-        strips = []
-        for line in range(THUMBNAIL_ROWS):
-            sign = ("┃" if self.has_focus else "│") if chosen else " "
-            begin = [Segment(sign, ground + mark if self.has_focus else ground)]
-            begin += [Segment(" ", ground), *thumbnail[line], Segment("  ", ground)]
-            strip = Strip([*begin, *texts[line]])
-            strips.append(strip.adjust_cell_length(self.size.width, ground))
-        return strips
+        ground = self.rich_style + (self._style("selected") if chosen else Style.null())
+        mark = ground + self._style("mark") if self.has_focus else ground
+        sign = ("┃" if self.has_focus else "│") if chosen else " "
+        painter = RowPainter(
+            width=self.size.width,
+            ground=ground,
+            prompt=ground + self._style("prompt"),
+            figures=ground + self._style("figures"),
+            gone=ground + self._style("gone"),
+            sign=Segment(sign, mark),
+        )
+        if picture is not None:
+            return painter.row(picture, self._thumbnail(picture, ground))
+        is_here = index // PAGE_PICTURES in self._pages
+        return painter.empty_row("made by another version of sdtui" if is_here else "…")
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"picture-list--{name}", partial=True)
 
-    def _texts(self, picture: GalleryPicture, width: int, ground: Style) -> list[list[Segment]]:
-        prompt, figures = ground + self._style("prompt"), ground + self._style("figures")
-        params = picture.params
-        star = "★ " if picture.favourite else ""
-        lines = _two_lines(star + clean(params.prompt, limit=_LONGEST_PROMPT).strip(), width)
-        size = f"{picture.width}×{picture.height}"
-        scheduler = f"{params.num_inference_steps} {params.scheduler}"
-        where = [Segment(f"{when(picture.saved_at)} · {clean(params.model)}", figures)]
-        if not picture.exists:
-            gone = ground + self._style("gone")
-            where = [Segment("file is gone", gone), Segment(" · ", figures), *where]
-        return [
-            [Segment(lines[0], prompt)],
-            [Segment(lines[1], prompt)],
-            [Segment(f"seed {params.seed} · {size} · {scheduler}", figures)],
-            where,
-        ]
-
-    def _thumbnail(self, picture: GalleryPicture | None, ground: Style) -> list[list[Segment]]:
-        """The cells of a thumbnail in the middle of their place, which is always filled."""
-        lines: list[list[Segment]] = []
-        columns = 0
-        if picture is not None:
-            strips = self._still(picture, ground)
-            columns = strips[0].cell_length
-            above = (THUMBNAIL_ROWS - len(strips)) // 2
-            lines = [[] for _ in range(above)] + [list(strip) for strip in strips]
-        lines += [[] for _ in range(THUMBNAIL_ROWS - len(lines))]
-        left = (THUMBNAIL_COLUMNS - columns) // 2
-        right = THUMBNAIL_COLUMNS - columns - left
-        return [
-            [Segment(" " * left, ground), *line, Segment(" " * right, ground)]
-            if line
-            else [Segment(" " * THUMBNAIL_COLUMNS, ground)]
-            for line in lines
-        ]
-
-    def _still(self, picture: GalleryPicture, ground: Style) -> list[Strip]:
+    def _thumbnail(self, picture: GalleryPicture, ground: Style) -> list[Strip]:
         dark = self.app.current_theme.dark
         without_colour = (ground, dark) if self.app.no_color else None
         key = (picture.job_id, without_colour)
@@ -300,31 +250,3 @@ class PictureList(ScrollView, can_focus=True):
                 strips = still(png, *size)
             self._thumbnails[key] = strips
         return strips
-
-
-def when(saved_at: float) -> str:
-    """A moment in local time: `2026-01-02 15:04`."""
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(saved_at))
-
-
-def _two_lines(text: str, width: int) -> tuple[str, str]:
-    """The text in two lines of `width` cells, broken between words; an ellipsis if it is longer."""
-    first, rest = _split(text, width)
-    if cell_len(rest) <= width:
-        return first, rest
-    second = Text(rest)
-    second.truncate(width, overflow="ellipsis")
-    return first, second.plain
-
-
-def _split(text: str, width: int) -> tuple[str, str]:
-    if cell_len(text) <= width:
-        return text, ""
-    end = used = 0
-    for end, character in enumerate(text):  # noqa: B007
-        used += cell_len(character)
-        if used > width:
-            break
-    space = text.rfind(" ", 0, end + 1)
-    end = space if space > 0 else end
-    return text[:end], text[end:].lstrip()
