@@ -92,7 +92,8 @@ class SdtuiApp(App[None]):
             from textual.widgets import Input
 
             if isinstance(self.focused, Input):
-                event.text = clean(event.text)
+                lines = event.text.replace("\r\n", "\n").replace("\r", "\n")
+                event.text = clean(lines)
         await super().on_event(event)
 
     def get_system_commands(self, screen: Screen[None]) -> Iterable[SystemCommand]:

@@ -35,11 +35,14 @@ from sdtui.protocol.events import (
     Token,
     TokenizedText,
 )
+from sdtui.protocol.gallery import GalleryPicture
 from sdtui.tui.actions import ACTIONS
 from sdtui.tui.app import SdtuiApp
-from tests.tui.fake_engine import FakeEngineClient, idle_status, listed
+from tests.tui.fake_engine import FakeEngineClient, idle_status, listed, past_pictures
 
-QUEUE_KEY = next(action.keys[0] for action in ACTIONS if action.name == "queue")
+QUEUE_KEY, HISTORY_KEY = (
+    action.keys[0] for name in ("queue", "history") for action in ACTIONS if action.name == name
+)
 _BEAT = 0.25
 """The log is written at most five times a second."""
 
@@ -136,6 +139,13 @@ def queued(text: str) -> QueueChanged:
     return QueueChanged(paused=True, jobs=[listed("2", params, "failed", **why)])
 
 
+def past(text: str) -> GalleryPicture:
+    """A picture of the history."""
+    params = GenerationParams(prompt=f"past {text}", negative_prompt=text, model=f"by {text}")
+    changes = {"params": params, "path": f"/kept {text}", "device": text, "dtype": text}
+    return past_pictures(1, job_id=text, **changes)[0]
+
+
 async def paste(pilot: Pilot[None], where: Widget | None, text: str) -> None:
     """Paste as a terminal does: it tells the application."""
     assert where is not None
@@ -179,7 +189,7 @@ async def show_everywhere(pilot: Pilot[None], engine: RefusingEngine, text: str)
 def main() -> int:
     """Show all texts and leave."""
     texts = json.loads(Path(sys.argv[1]).read_text())
-    engine = RefusingEngine()
+    engine = RefusingEngine(pictures=[past(text) for text in texts])
 
     async def connect() -> FakeEngineClient:
         return engine
@@ -190,7 +200,15 @@ def main() -> int:
             await show_everywhere(pilot, engine, text)
         for _ in range(len(texts)):
             await pilot.press("ctrl+t")
-        await pilot.press("f1")
+        await pilot.press(HISTORY_KEY)
+        for text in texts:
+            await pilot.pause(_BEAT)
+            await pilot.press("down")
+            await paste(pilot, pilot.app.screen.query_one("#search"), f"searched {text}")
+            await pilot.press("escape", "delete")
+            await pilot.pause(_BEAT)
+            await pilot.press("escape")
+        await pilot.press("escape", "f1")
         await pilot.pause(_BEAT)
         pilot.app.exit()
 

@@ -47,6 +47,18 @@ for arguments in json.loads(Path(sys.argv[1]).read_text()):
     else:
         print("code", main(arguments))
 """
+SURFACES = (
+    *("command", "option", "model", "prompt", "  prompt", "saved", "device", "class", "logged"),
+    *("a", "picture", "nothing"),
+)
+"""What the texts are called that are said again."""
+MODEL_FILES = (
+    *("tokenizer/tokenizer.json", "tokenizer/tokenizer_config.json"),
+    *("text_encoder/config.json", "text_encoder/model.safetensors"),
+    *("unet/config.json", "unet/diffusion_pytorch_model.safetensors"),
+    *("vae/config.json", "vae/diffusion_pytorch_model.safetensors"),
+    "scheduler/scheduler_config.json",
+)
 QUICK = ("--steps", "1", "--width", "64", "--height", "64")
 
 
@@ -78,8 +90,10 @@ def told(commands: list[list[str]], home: Path) -> Written:
 def commands(text: str, name: str, home: Path) -> list[list[str]]:
     """Everything that says something again which it was told."""
     model = home / "models" / f"a {name}"
-    model.mkdir(parents=True)
-    (model / "model_index.json").write_text(json.dumps({"unet": ["diffusers", f"unet {text}"]}))
+    for file in MODEL_FILES:
+        (model / file).parent.mkdir(parents=True, exist_ok=True)
+        (model / file).write_text("{}")
+    (model / "model_index.json").write_text(json.dumps({"tokenizer": ["x", f"class {text}"]}))
     damaged = home / f"b {name}"
     damaged.mkdir()
     (damaged / "model_index.json").write_text(f"{{ {text}", errors="surrogateescape")
@@ -103,6 +117,10 @@ def commands(text: str, name: str, home: Path) -> list[list[str]]:
         ["generate", f"prompt {text}", *QUICK, "-o", str(home / f"saved {name}.png")],
         ["generate", "x", "--in-process", "--device", f"device {text}"],
         ["generate", "x", "--in-process", "--model", model.name],
+        ["queue"],
+        ["queue", "cancel", f"id {text}"],
+        ["history"],
+        ["history", text],
         ["models"],
         ["doctor"],
         ["engine", "logs"],
@@ -121,11 +139,12 @@ def test_no_foreign_sequence_reaches_the_terminal_from_any_command(sdtui_home: P
     ours = told([words for words in reference if "-o" in words or len(words) == 1][1:], sdtui_home)
     written = told(commands(ARGUMENT, NAME, sdtui_home), sdtui_home)
     assert written.foreign(ours) == []
-    for surface in (
-        *("command", "option", "scheduler", "model", "prompt", "saved", "device", "unet"),
-        *("logged", "picture", "nothing"),
-    ):
-        assert re.search(rf"{surface} (␛|\\x1b|\\u001b)\[{CANARY}", written.text), surface
+    seen = {
+        surface
+        for surface in SURFACES
+        if re.search(rf"{surface} (␛|\\x1b|\\u001b)\[{CANARY}", written.text)
+    }
+    assert seen == set(SURFACES)
     saved = sdtui_home / f"saved {NAME}.png"
     assert read_params(saved).prompt == f"prompt {ARGUMENT}"
 

@@ -16,7 +16,18 @@ SURFACES = (
     *("state", "name", "file", "part", "loaded", "unloaded"),
     *("prompted", "token", "cut", "embedded", "drawn", "scheduled", "predicted"),
     *("delayed", "saved", "failed", "why", "do", "refused", "because", "instead"),
-    *("pasted", "typed", "sought", "folder", "example ", "listed", "ended"),
+    *(
+        "pasted",
+        "typed",
+        "sought",
+        "folder",
+        "example ",
+        "listed",
+        "ended",
+        "past",
+        "kept",
+        "searched",
+    ),
 )
 
 TEXTS = (
