@@ -150,9 +150,9 @@ def test_no_foreign_sequence_reaches_the_terminal_from_any_command(sdtui_home: P
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_picture_says_its_prompt_again_as_it_was(text: str, tmp_path: Path) -> None:
+def test_a_picture_says_its_prompt_again_as_it_was(text: str) -> None:
     params = GenerationParams(prompt=f"x{text}", negative_prompt=text)
-    path = save_image(bytes(3), 1, 1, params, version="1", folder=tmp_path)
+    path = save_image(bytes(3), 1, 1, params, version="1")
     assert read_params(path) == params
     assert Written.of(os.fsencode(path)).foreign(Written.of(b"")) == []
 
