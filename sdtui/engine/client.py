@@ -49,6 +49,15 @@ class _Asked:
     )
     job_ids: list[str] = field(default_factory=list)
 
+    def answer(self, error: SdtuiError | None = None) -> None:
+        """Let the asking call go on, unless it has given up waiting."""
+        if self.done.done():
+            return
+        if error is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(error)
+
 
 class EngineClient:
     """One attached client. `status` is the engine's last word about itself."""
@@ -199,8 +208,7 @@ class EngineClient:
         finally:
             self._loss = self._loss or _lost()
             for asked in self._asked.values():
-                if not asked.done.done():
-                    asked.done.set_exception(self._loss)
+                asked.answer(self._loss)
             if self._shutdown is not None and not self._shutdown.done():
                 self._shutdown.set_result(None)
             self._events.put_nowait(None)
@@ -214,10 +222,10 @@ class EngineClient:
                 asked.job_ids.append(event.job_id)
             case RequestCarriedOut():
                 if asked := self._asked.get(event.request_id):
-                    asked.done.set_result(None)
+                    asked.answer()
                 return True
             case RequestRefused() if asked := self._asked.get(event.request_id or ""):
-                asked.done.set_exception(_error(event))
+                asked.answer(_error(event))
                 return True
             case RequestRefused() if self._shutdown is not None:
                 self._shutdown.set_exception(_error(event))
