@@ -33,6 +33,7 @@ def draw(
     import torch
 
     from sdtui.diffusion.components import load
+    from sdtui.diffusion.memory import is_out_of_memory
     from sdtui.engine.inbox import JobControl
     from sdtui.engine.narration import failure, loading_progressed, model_loaded, run_job
     from sdtui.engine.worker import usable_cores
@@ -57,7 +58,9 @@ def draw(
                 if isinstance(event, ImageDecoded):
                     image = event
                 show(event)
-        except (torch.OutOfMemoryError, MemoryError) as error:
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
             raise GenerationError(*failure(error)) from error
         assert image is not None
         path = _kept(image, one, output, force=force)

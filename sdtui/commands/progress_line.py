@@ -14,6 +14,7 @@ from sdtui.protocol.events import (
     EngineStatus,
     Event,
     JobCancelled,
+    JobInterrupted,
     JobQueued,
     JobSaved,
     JobStarted,
@@ -77,6 +78,8 @@ class ProgressLine:
                 rate = done / max(event.time - self._denoising_since, 1e-6)
                 stage = "denoising" if done < event.count else "decoding"
                 self._say(stage, done, event.count, f"{rate:.1f} it/s")
+            case JobInterrupted():
+                self._say(f"beginning again: {event.message}")
             case SavingDelayed():
                 self._say("waiting for room on the disk")
             case JobSaved():

@@ -17,6 +17,7 @@ from sdtui.errors import EngineError, GenerationError
 from sdtui.params import GenerationParams
 from sdtui.protocol.events import (
     FINAL_EVENTS,
+    EngineStatus,
     Event,
     JobCancelled,
     JobEvent,
@@ -98,12 +99,20 @@ class _Batch:
     errors: list[GenerationError] = field(default_factory=list)
 
     async def follow(self, client: EngineClient) -> None:
-        """Show what happens until no job is pending."""
+        """Show what happens until no job is pending.
+
+        Raises `EngineError` when no worker can be started for them, or the engine ends.
+        """
+        accepted = False
         events = client.events()
         while self.pending:
             event = await anext(events, None)
             if event is None:
                 raise self._loss(stopped=client.status.state == "stopping")
+            accepted = accepted or (isinstance(event, JobEvent) and event.job_id in self.pending)
+            if accepted and isinstance(event, EngineStatus) and (trouble := event.trouble):
+                message = f"{trouble.message} {self._jobs('waits', 'wait')}."
+                raise EngineError(trouble.title, message, trouble.remedy)
             if isinstance(event, QueueChanged):
                 continue
             if isinstance(event, JobEvent) and event.job_id not in self.pending:
@@ -130,17 +139,18 @@ class _Batch:
         self.take(Path(end.path))
 
     def _loss(self, *, stopped: bool) -> EngineError:
-        job_ids = list(self.pending)
-        if len(job_ids) == 1:
-            kept = f"Job {job_ids[0]} is kept, and goes on when the engine starts again."
-        else:
-            kept = f"{len(job_ids)} jobs are kept, and go on when the engine starts again."
+        kept = self._jobs("is kept, and goes on", "are kept, and go on")
         remedy = "`sdtui` starts it, and so does `sdtui generate`"
         return EngineError(
             "The engine was stopped" if stopped else "The engine was lost",
-            kept,
+            f"{kept} when the engine starts again.",
             f"{remedy}." if stopped else f"{remedy}; `sdtui engine logs` may say why.",
         )
+
+    def _jobs(self, does: str, do: str) -> str:
+        """The pending jobs as the subject of a sentence."""
+        job_ids = list(self.pending)
+        return f"Job {job_ids[0]} {does}" if len(job_ids) == 1 else f"{len(job_ids)} jobs {do}"
 
 
 def _error(end: JobCancelled | JobFailed) -> GenerationError:

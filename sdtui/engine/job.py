@@ -15,6 +15,7 @@ from sdtui.protocol.events import (
     GuidanceAdjusted,
     ImageDecoded,
     JobCancelled,
+    JobInterrupted,
     JobParked,
     JobQueued,
     JobStarted,
@@ -64,6 +65,7 @@ class Job:
             stored.dtype,
             attempts=stored.attempts,
             queued_at=stored.queued_at,
+            guidance_scale=stored.guidance_scale,
         )
         job._begin(position)
         return job
@@ -98,6 +100,11 @@ class Job:
     def parked(self, title: str, message: str, remedy: str) -> JobParked:
         """The event that ends the job, for now, when the engine cannot carry it out."""
         return JobParked(job_id=self.id, title=title, message=message, remedy=remedy)
+
+    def interrupted(self, message: str, remedy: str) -> JobInterrupted:
+        """The event that tells why the job begins again."""
+        title = "The job begins again"
+        return JobInterrupted(job_id=self.id, title=title, message=message, remedy=remedy)
 
     def draws_with(self, request: LoadModel) -> bool:
         """Whether `request` loads just what this job needs."""

@@ -98,7 +98,14 @@ class JobQueue:
                 "job_id", "is of no job that failed, was cancelled or is parked", _LOOK
             )
         self._store.requeue(job_id)
-        job = Job(stored.id, stored.request_id, stored.params, stored.device, stored.dtype)
+        job = Job(
+            stored.id,
+            stored.request_id,
+            stored.params,
+            stored.device,
+            stored.dtype,
+            guidance_scale=stored.guidance_scale,
+        )
         self._waiting.append(job)
         self._on_change()
         return job
@@ -173,15 +180,19 @@ class JobQueue:
         """The waiting job of this id."""
         return next((job for job in self._waiting if job.id == job_id), None)
 
+    def adjust(self, job: Job, guidance_scale: float) -> None:
+        """Let `job`, waiting or running, be drawn with another guidance, whoever draws it.
+
+        Raises `HistoryUnwritableError`, and changes nothing, when that cannot be written down.
+        """
+        self._store.adjust(job.id, guidance_scale)
+        job.guidance_scale = guidance_scale
+
     def cancel(self, job: Job) -> None:
         """Let `job` wait no longer. Raises `HistoryUnwritableError` as `take` does."""
         self._store.cancel(job.id)
         self._waiting.remove(job)
         self._on_change()
-
-    def clear(self) -> None:
-        """Let none of the jobs wait that are here; what becomes of them is the caller's word."""
-        self._waiting.clear()
 
     def end(self, job: Job, event: JobSaved | JobCancelled | JobFailed) -> None:
         """Write down how a job ended that was taken. A saved one stands in the gallery already."""

@@ -7,7 +7,7 @@ import os
 import sdtui
 from sdtui.engine.job import Job
 from sdtui.engine.model_loading import ModelLoading
-from sdtui.protocol.events import EngineStatus
+from sdtui.protocol.events import EngineStatus, Trouble
 
 
 def engine_status(
@@ -18,10 +18,13 @@ def engine_status(
     job: Job | None,
     queued: int,
     paused: bool,
+    trouble: Trouble | None,
 ) -> EngineStatus:
     """The status of an engine with this worker, these models, and the job that runs."""
     if stopping:
         state = "stopping"
+    elif trouble is not None:
+        state = "failing"
     elif worker_state in ("starting", "restarting"):
         state = worker_state
     elif models.record is not None:
@@ -39,4 +42,5 @@ def engine_status(
         queued=queued,
         paused=paused,
         running_job_id=job.id if job else None,
+        trouble=trouble,
     )

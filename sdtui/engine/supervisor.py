@@ -13,6 +13,7 @@ from contextlib import closing
 import msgspec
 
 import sdtui
+from sdtui.engine import log_file
 from sdtui.engine.dispatch import Dispatcher
 from sdtui.engine.listener import (
     AnotherEngineServesError,
@@ -21,6 +22,7 @@ from sdtui.engine.listener import (
     only_engine,
     peer_uid,
 )
+from sdtui.engine.patience import Patience
 from sdtui.engine.subscriber import Subscriber
 from sdtui.engine.worker_process import WORKER_COMMAND
 from sdtui.errors import EngineError, ParameterError, SdtuiError
@@ -53,12 +55,6 @@ from sdtui.protocol.requests import (
 
 log = logging.getLogger(__name__)
 
-IDLE_SECONDS = 15 * 60.0
-"""An engine with no client and no work ends after this long, so that the device is free again."""
-
-_LOOK_AROUND_SECONDS = 10.0
-"""How often an engine makes sure that clients can find it."""
-
 _ANSWERED = Submit | QueueRequest
 """Who asks for one of these waits for the answer."""
 
@@ -77,12 +73,10 @@ class Supervisor:
         database: Database,
         *,
         worker_command: Sequence[str] = WORKER_COMMAND,
-        idle_seconds: float = IDLE_SECONDS,
-        look_around_seconds: float = _LOOK_AROUND_SECONDS,
+        patience: Patience = Patience(),  # noqa: B008 - it is frozen
     ) -> None:
-        self._dispatcher = Dispatcher(self._publish, database, worker_command)
-        self._idle_seconds = idle_seconds
-        self._look_around_seconds = look_around_seconds
+        self._dispatcher = Dispatcher(self._publish, database, worker_command, patience)
+        self._patience = patience
         self._subscribers: set[Subscriber] = set()
         self._connections: set[asyncio.Task[None]] = set()
         self._unseen_end = False
@@ -99,6 +93,7 @@ class Supervisor:
         watches = [
             asyncio.create_task(self._watch_idleness()),
             asyncio.create_task(self._watch_socket(listener)),
+            asyncio.create_task(self._watch_log()),
         ]
         log.info("engine %s serves", sdtui.__version__)
         try:
@@ -118,7 +113,7 @@ class Supervisor:
                 await self._activity.wait()
                 continue
             try:
-                await asyncio.wait_for(self._activity.wait(), self._idle_seconds)
+                await asyncio.wait_for(self._activity.wait(), self._patience.idle_exit)
             except TimeoutError:
                 log.info("nobody and nothing needs the engine")
                 self._stop.set()
@@ -127,9 +122,17 @@ class Supervisor:
     async def _watch_socket(self, listener: Listener) -> None:
         # The removal of a file is no event that one could wait for.
         while listener.can_be_found or self._is_needed:  # noqa: ASYNC110
-            await asyncio.sleep(self._look_around_seconds)
+            await asyncio.sleep(self._patience.socket_look)
         log.warning("the socket was removed, so nobody can come any more")
         self._stop.set()
+
+    async def _watch_log(self) -> None:
+        while log_file.is_standard_error():
+            try:
+                log_file.put_aside_if_large()
+            except OSError:
+                log.exception("the log cannot be put aside")
+            await asyncio.sleep(self._patience.log_look)
 
     @property
     def _is_needed(self) -> bool:
@@ -277,8 +280,9 @@ def main() -> int:
         level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
     )
     try:
+        patience = Patience.from_environment()
         with only_engine(), closing(Database.open()) as database, listening() as listener:
-            asyncio.run(Supervisor(database).serve(listener))
+            asyncio.run(Supervisor(database, patience=patience).serve(listener))
     except AnotherEngineServesError:
         log.info("another engine serves already")
     except SdtuiError as error:

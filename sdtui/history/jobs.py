@@ -20,7 +20,8 @@ class StoredJob(msgspec.Struct, frozen=True, kw_only=True):
     """A job as the database holds it. Times are UNIX times in seconds.
 
     `state` is "queued", "running", "saved", "failed", "cancelled" or "parked". `attempts` counts
-    how often a worker took it up; `title`, `message` and `remedy` say why it failed or is parked.
+    how often a worker took it up; `guidance_scale` is what the user changed it to, None while it is
+    that of the parameters; `title`, `message` and `remedy` say why it failed or is parked.
     """
 
     id: str
@@ -30,6 +31,7 @@ class StoredJob(msgspec.Struct, frozen=True, kw_only=True):
     dtype: str
     state: str
     attempts: int
+    guidance_scale: float | None
     queued_at: float
     started_at: float | None
     ended_at: float | None
@@ -76,6 +78,13 @@ class JobStore:
                 "UPDATE jobs SET state = 'running', attempts = attempts + 1, started_at = ?"
                 " WHERE id = ?",
                 (time.time(), job_id),
+            )
+
+    def adjust(self, job_id: str, guidance_scale: float) -> None:
+        """The user wants another guidance than the parameters'."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE jobs SET guidance_scale = ? WHERE id = ?", (guidance_scale, job_id)
             )
 
     def wait_again(self, job_id: str) -> None:

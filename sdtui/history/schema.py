@@ -43,6 +43,7 @@ MIGRATIONS: tuple[str, ...] = (
         DELETE FROM prompts WHERE job_id = old.id;
     END;
     """,
+    "ALTER TABLE jobs ADD COLUMN guidance_scale REAL;",
     """
     CREATE TABLE queue (
         id INTEGER PRIMARY KEY CHECK (id = 1),

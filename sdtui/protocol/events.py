@@ -29,11 +29,21 @@ class JobEvent(Event, frozen=True, kw_only=True):
 # The engine and its model ----------------------------------------------------------------------
 
 
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """Why no job can run now, and what helps."""
+
+    title: str
+    message: str = ""
+    remedy: str = ""
+
+
 class EngineStatus(Event, frozen=True, kw_only=True):
     """How the engine is. Sent on attaching and whenever any of it changes.
 
     `state` is one of "starting" (the worker imports torch), "idle", "loading", "running",
-    "restarting" and "stopping". `model`, `device` and `dtype` are empty while no model is loaded.
+    "restarting", "failing" (no worker can be started) and "stopping". While it is failing,
+    `trouble` says why, and jobs wait; the next one that is asked for tries again. `model`,
+    `device` and `dtype` are empty while no model is loaded.
     `queued` counts the jobs that wait, without the running one, which is `running_job_id`. While
     the queue is `paused`, none of them begins.
     """
@@ -47,6 +57,7 @@ class EngineStatus(Event, frozen=True, kw_only=True):
     queued: int = 0
     paused: bool = False
     running_job_id: str | None = None
+    trouble: Trouble | None = None
 
 
 class RequestCarriedOut(Event, frozen=True, kw_only=True):
@@ -253,17 +264,32 @@ class PreviewReady(JobEvent, frozen=True, kw_only=True):
 
 
 class ImageDecoded(JobEvent, frozen=True, kw_only=True):
-    """Stage 5: latents became the picture, RGB8. `upcast` says that half precision overflowed."""
+    """Stage 5: latents became the picture, RGB8.
+
+    `upcast` says that half precision overflowed, `tiled` that memory ran out and the picture was
+    decoded in overlapping tiles. `unet_sha256` is the hash of the U-Net's weights file, empty while
+    it is not known.
+    """
 
     width: int
     height: int
     rgb: bytes
     seconds: float
     upcast: bool = False
+    tiled: bool = False
+    unet_sha256: str = ""
 
 
 class SavingDelayed(JobEvent, frozen=True, kw_only=True):
     """The picture waits in memory, and the queue behind it, until the disk takes it."""
+
+    title: str
+    message: str = ""
+    remedy: str = ""
+
+
+class JobInterrupted(JobEvent, frozen=True, kw_only=True):
+    """The worker ended during the job, which begins again from its parameters."""
 
     title: str
     message: str = ""
@@ -359,6 +385,7 @@ AnyEvent = (
     | PreviewReady
     | ImageDecoded
     | SavingDelayed
+    | JobInterrupted
     | JobSaved
     | JobCancelled
     | JobFailed

@@ -10,7 +10,7 @@ import pytest
 
 from sdtui import errors
 from sdtui.cli import main
-from sdtui.engine.supervisor import IDLE_SECONDS
+from sdtui.engine.patience import Patience
 from sdtui.tui.actions import ACTIONS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -79,4 +79,6 @@ def test_its_exit_codes_are_those_of_the_errors() -> None:
 
 
 def test_the_engine_ends_when_it_says() -> None:
-    assert f"after {IDLE_SECONDS / 60:g} minutes" in " ".join(README.split())
+    patience, said = Patience(), " ".join(README.split())
+    assert f"memory after {patience.idle_unload / 60:g} minutes" in said
+    assert f"ends by itself after {patience.idle_exit / 60:g} minutes" in said

@@ -22,9 +22,10 @@ _WORDS = {
     "loading": "loading",
     "running": "running",
     "restarting": "restarting",
+    "failing": "cannot start",
     "stopping": "stopping",
 }
-_SIGNS = {"idle": "●", "running": "●", "lost": "×"}
+_SIGNS = {"idle": "●", "running": "●", "lost": "×", "failing": "×"}
 _QUEUE_WIDTH = 11
 _STATE_WIDTH = 20
 _STILL_FROM = 100
@@ -116,7 +117,7 @@ class StatusBar(Widget):
         detail = clean(self._detail, limit=40)
         if detail:
             words = f"{words}: {detail}" if state == "lost" else f"{words} {detail}"
-        sign = "$error" if state == "lost" else "$value" if state == "idle" else "$accent"
+        sign = "$error" if _SIGNS.get(state) == "×" else "$value" if state == "idle" else "$accent"
         if self.size.width >= _STILL_FROM:
             words = words.ljust(_STATE_WIDTH)
         queue = f"queue {self._queued}"

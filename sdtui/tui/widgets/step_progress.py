@@ -16,6 +16,7 @@ from sdtui.protocol.events import (
     ImageDecoded,
     JobCancelled,
     JobFailed,
+    JobInterrupted,
     JobParked,
     JobQueued,
     JobSaved,
@@ -102,6 +103,8 @@ class StepProgress(PacedWidget):
                 self._set(f"done in {figures.duration(seconds)}", 1.0)
             case JobCancelled(completed=completed, count=count):
                 self._set(f"stopped at {completed}/{count}" if count else "stopped", None, "$label")
+            case JobInterrupted():
+                self._set("beginning again", 0.0, "$error")
             case SavingDelayed():
                 self._set("waiting for room", 1.0, "$error")
             case JobParked():

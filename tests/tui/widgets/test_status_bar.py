@@ -27,6 +27,7 @@ def line(bar: StatusBar) -> str:
         ("loading", "engine ○ loading"),
         ("running", "engine ● running"),
         ("restarting", "engine ○ restarting"),
+        ("failing", "engine × cannot start"),
         ("stopping", "engine ○ stopping"),
     ],
 )
