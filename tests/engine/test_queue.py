@@ -353,7 +353,7 @@ async def test_a_late_client_is_told_why_a_job_waits_again(fake_engine: Engine) 
 async def test_a_queue_that_goes_on_tries_again_to_start_a_worker(
     start_fake_engine: StartEngine,
 ) -> None:
-    start_fake_engine("900", "--never-ready")
+    start_fake_engine("900", "--broken")
     client = await attach()
     waiting = await client.submit(params())
     told: list[bool] = []
