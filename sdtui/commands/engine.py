@@ -35,7 +35,7 @@ def describe(status: EngineStatus) -> list[str]:
         "state": status.state,
         "model": status.model or "none loaded",
         "device": f"{status.device} {status.dtype}".strip() or "none yet",
-        "waiting jobs": str(status.queued),
+        "waiting jobs": f"{status.queued}, paused" if status.paused else str(status.queued),
         "process": str(status.pid),
         "version": status.version,
     }

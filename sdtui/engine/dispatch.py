@@ -10,10 +10,11 @@ import msgspec
 
 from sdtui.engine.backlog import Backlog
 from sdtui.engine.exit_causes import ExitCause
-from sdtui.engine.job import Job, new_job_id
+from sdtui.engine.job import Job
 from sdtui.engine.job_queue import MAX_ATTEMPTS, JobQueue
 from sdtui.engine.model_loading import ModelLoading
 from sdtui.engine.patience import Patience
+from sdtui.engine.queue_listing import QueueListing
 from sdtui.engine.restarting_worker import RestartingWorker
 from sdtui.engine.saving import PictureSaver
 from sdtui.engine.status import engine_status
@@ -33,6 +34,7 @@ from sdtui.protocol.events import (
     ModelFailed,
     ModelLoaded,
     PreviewReady,
+    QueueChanged,
     Trouble,
     WorkerEvent,
     WorkerReady,
@@ -42,6 +44,8 @@ from sdtui.protocol.requests import (
     Cancel,
     GrantPreview,
     LoadModel,
+    MoveUp,
+    Requeue,
     RunJob,
     Submit,
 )
@@ -70,7 +74,8 @@ class Dispatcher:
         patience: Patience = Patience(),  # noqa: B008 - it is frozen
     ) -> None:
         self._publish = publish
-        self._queue = JobQueue(database)
+        self._queue = JobQueue(database, on_change=lambda: self._listing.changed())
+        self._listing = QueueListing(self._queue, lambda: self._job, self._emit)
         self._job: Job | None = None
         self._last: Job | None = None
         self._saver = PictureSaver(
@@ -97,14 +102,31 @@ class Dispatcher:
     # What clients ask ---------------------------------------------------------------------------
 
     def submit(self, request: Submit) -> None:
-        """Queue a job, or raise `EngineError` when the queue cannot take it."""
-        if self._stopping:
-            raise EngineError("The engine is stopping", "", "Try again in a moment.")
-        job = Job(new_job_id(), request.request_id, request.params, request.device, request.dtype)
-        position = len(self._queue) + (self._job is not None)
-        self._queue.put(job)
-        self._emit(job.queued(position), job)
+        """Queue what is asked for, or raise `SdtuiError` when the queue cannot take all of it."""
+        self._require_future()
+        position = self._count
+        for place, job in enumerate(self._queue.put(request), position):
+            self._emit(job.queued(place), job)
         self._models.wanted = self._trouble = None
+        self._proceed()
+
+    def requeue(self, request: Requeue) -> None:
+        """Queue a job again that ended without a picture, or raise `SdtuiError`."""
+        self._require_future()
+        position = self._count
+        job = self._queue.requeue(request.job_id)
+        self._emit(job.queued(position), job)
+        self._trouble = None
+        self._proceed()
+
+    def move_up(self, request: MoveUp) -> None:
+        """Let a waiting job change places with the one before it, or raise `SdtuiError`."""
+        self._queue.move_up(request.job_id)
+
+    def pause(self, paused: bool) -> None:
+        """Hold the waiting jobs back, or let them go on. Raises `SdtuiError` when it cannot."""
+        self._queue.pause(paused)
+        self._trouble = None
         self._proceed()
 
     def cancel(self, request: Cancel) -> None:
@@ -141,6 +163,15 @@ class Dispatcher:
             self._preview_granted = True
             self._worker.send(GrantPreview())
 
+    def _require_future(self) -> None:
+        if self._stopping:
+            raise EngineError("The engine is stopping", "", "Try again in a moment.")
+
+    @property
+    def _count(self) -> int:
+        """How many jobs run or wait."""
+        return len(self._queue) + (self._job is not None)
+
     async def stop(self) -> None:
         """End the worker; the next engine goes on with what is not yet saved."""
         self._stopping = True
@@ -156,13 +187,18 @@ class Dispatcher:
     # What clients are shown ---------------------------------------------------------------------
 
     @property
+    def queue(self) -> QueueChanged:
+        """What runs, what waits, and what can be queued again."""
+        return self._listing.now()
+
+    @property
     def has_jobs(self) -> bool:
-        """Whether a job runs or waits."""
-        return bool(self._job or self._queue)
+        """Whether a job runs, or waits and is not held back."""
+        return bool(self._job or (self._queue and not self._queue.paused))
 
     @property
     def has_work(self) -> bool:
-        """Whether anything runs, waits or loads, and a worker can be expected to do it."""
+        """Whether anything runs, loads, or waits and is not held back, and a worker can do it."""
         if self._trouble is not None:
             return False
         return self.has_jobs or bool(self._models.is_ahead or self._models.wanted)
@@ -178,7 +214,9 @@ class Dispatcher:
             yield self._models.record
         elif self._last is not None and with_last:
             yield self._last.record
-        for job in self._queue:
+        for position, job in enumerate(self._queue, self._job is not None):
+            # Others came or left before it, or it has moved.
+            job.wait_at(position)
             yield job.record
 
     def _emit(self, event: Event, job: Job | None = None) -> None:
@@ -203,6 +241,7 @@ class Dispatcher:
             job=self._job,
             queued=len(self._queue),
             trouble=self._trouble,
+            paused=self._queue.paused,
         )
 
     # The queue meets the worker -----------------------------------------------------------------
@@ -220,7 +259,7 @@ class Dispatcher:
         if self.has_work:
             self._worker.start()
         if self._worker.state == "ready" and self._job is None and not self._stopping:
-            if self._queue:
+            if self._queue and not self._queue.paused:
                 self._run_next()
             elif request := self._models.ask():
                 self._worker.send(request)

@@ -18,6 +18,7 @@ def engine_status(
     job: Job | None,
     queued: int,
     trouble: Trouble | None,
+    paused: bool,
 ) -> EngineStatus:
     """The status of an engine with this worker, these models, and the job that runs."""
     if stopping:
@@ -39,6 +40,7 @@ def engine_status(
         device=loaded.device if loaded else "",
         dtype=loaded.dtype if loaded else "",
         queued=queued,
+        paused=paused,
         running_job_id=job.id if job else None,
         trouble=trouble,
     )

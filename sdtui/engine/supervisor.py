@@ -29,7 +29,14 @@ from sdtui.errors import EngineError, ParameterError, SdtuiError
 from sdtui.history.database import Database
 from sdtui.params import validate
 from sdtui.protocol.codec import Decoder
-from sdtui.protocol.events import FINAL_EVENTS, Event, JobStarted, PreviewReady, RequestRefused
+from sdtui.protocol.events import (
+    FINAL_EVENTS,
+    Event,
+    JobStarted,
+    PreviewReady,
+    RequestCarriedOut,
+    RequestRefused,
+)
 from sdtui.protocol.requests import (
     Adjust,
     Attach,
@@ -37,11 +44,19 @@ from sdtui.protocol.requests import (
     ClientRequest,
     GrantPreview,
     LoadModel,
+    MoveUp,
+    PauseQueue,
+    QueueRequest,
+    Requeue,
+    ResumeQueue,
     Shutdown,
     Submit,
 )
 
 log = logging.getLogger(__name__)
+
+_ANSWERED = Submit | QueueRequest
+"""Who asks for one of these waits for the answer."""
 
 _FAREWELL_SECONDS = 2.0
 """How long the last events may take to reach the clients when the engine ends."""
@@ -177,6 +192,12 @@ class Supervisor:
         match request:
             case Submit():
                 self._dispatcher.submit(request)
+            case MoveUp():
+                self._dispatcher.move_up(request)
+            case Requeue():
+                self._dispatcher.requeue(request)
+            case PauseQueue() | ResumeQueue():
+                self._dispatcher.pause(isinstance(request, PauseQueue))
             case Cancel():
                 self._dispatcher.cancel(request)
             case Adjust():
@@ -187,6 +208,8 @@ class Supervisor:
             case GrantPreview():
                 subscriber.credits += 1
                 self._pass_on_credits()
+        if isinstance(request, _ANSWERED):
+            subscriber.send(RequestCarriedOut(request_id=request.request_id))
 
     def _attach(self, request: Attach, subscriber: Subscriber) -> None:
         if request.version != sdtui.__version__:
@@ -201,6 +224,7 @@ class Supervisor:
                 subscriber.send_frame(key, frame)
         # What was replayed is past; the last word is how things are now.
         subscriber.send(self._dispatcher.status)
+        subscriber.send(self._dispatcher.queue)
         self._subscribers.add(subscriber)
         self._activity.set()
 
@@ -242,7 +266,7 @@ class Supervisor:
 
 def _refusal(error: SdtuiError, request: ClientRequest | None = None) -> RequestRefused:
     return RequestRefused(
-        request_id=request.request_id if isinstance(request, Submit) else None,
+        request_id=request.request_id if isinstance(request, _ANSWERED) else None,
         title=error.title,
         message=error.message,
         remedy=error.remedy,

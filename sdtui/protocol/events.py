@@ -44,7 +44,8 @@ class EngineStatus(Event, frozen=True, kw_only=True):
     "restarting", "failing" (no worker can be started) and "stopping". While it is failing,
     `trouble` says why, and jobs wait; the next one that is asked for tries again. `model`,
     `device` and `dtype` are empty while no model is loaded.
-    `queued` counts the jobs that wait, without the running one, which is `running_job_id`.
+    `queued` counts the jobs that wait, without the running one, which is `running_job_id`. While
+    the queue is `paused`, none of them begins.
     """
 
     state: str
@@ -54,8 +55,15 @@ class EngineStatus(Event, frozen=True, kw_only=True):
     device: str = ""
     dtype: str = ""
     queued: int = 0
+    paused: bool = False
     running_job_id: str | None = None
     trouble: Trouble | None = None
+
+
+class RequestCarriedOut(Event, frozen=True, kw_only=True):
+    """What a client asked for under this `request_id` was done. Only that client is told."""
+
+    request_id: str
 
 
 class RequestRefused(Event, frozen=True, kw_only=True):
@@ -318,10 +326,48 @@ class JobParked(JobFailed, frozen=True, kw_only=True):
     exit_code: int = EngineError.exit_code
 
 
+# The queue -------------------------------------------------------------------------------------
+
+
+class ListedJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A job as a line of a list.
+
+    `state` is "running", "queued", "failed", "cancelled" or "parked", and `since` the UNIX time
+    from which on it is so. `prompt` is shortened. `title`, `message` and `remedy` say why it failed
+    or is parked.
+    """
+
+    job_id: str
+    state: str
+    since: float
+    prompt: str
+    model: str
+    width: int
+    height: int
+    num_inference_steps: int
+    seed: int
+    title: str = ""
+    message: str = ""
+    remedy: str = ""
+
+
+class QueueChanged(Event, frozen=True, kw_only=True):
+    """The whole queue as it is now. Sent on attaching, and once for what changes in a moment.
+
+    `jobs` are the running one, those that wait in their order, and the newest of those that ended
+    without a picture and can be queued again.
+    """
+
+    paused: bool
+    jobs: list[ListedJob]
+
+
 LoadingEvent = DownloadProgressed | ComponentLoading | ComponentLoaded | ModelLoaded | ModelFailed
 
 AnyEvent = (
     EngineStatus
+    | QueueChanged
+    | RequestCarriedOut
     | RequestRefused
     | DownloadProgressed
     | ComponentLoading

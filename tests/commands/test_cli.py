@@ -67,7 +67,7 @@ def test_the_version_is_the_packages(sdtui: Callable) -> None:
 def test_help_lists_every_command(sdtui: Callable) -> None:
     shown = sdtui("--help")
     assert shown.code == 0
-    for word in ("generate", "models", "doctor", "engine", "--version", "Exit codes"):
+    for word in ("generate", "models", "doctor", "engine", "queue", "--version", "Exit codes"):
         assert word in shown.out
 
 

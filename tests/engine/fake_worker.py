@@ -75,6 +75,10 @@ class FakeWorker:
                         self.guidance[request.job_id] = request.guidance_scale
                     case GrantPreview():
                         self.credit.set()
+                    case RunJob():
+                        # It may have been cancelled and queued again.
+                        self.cancelled.discard(request.job_id)
+                        self.work.put(request)
                     case _:
                         self.work.put(request)
         os._exit(0)

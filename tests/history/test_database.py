@@ -29,7 +29,8 @@ def database(tmp_path: Path):
 
 
 def add(store: JobStore, job_id: str, prompt: str = "a red apple", **params) -> None:
-    store.add(job_id, f"request-{job_id}", GenerationParams(prompt=prompt, **params), "cpu", "fp32")
+    batch = {job_id: GenerationParams(prompt=prompt, **params)}
+    store.add(batch, f"request-{job_id}", "cpu", "fp32")
 
 
 def waiting(store: JobStore) -> list[str]:

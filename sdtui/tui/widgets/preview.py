@@ -10,6 +10,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
+from textual.geometry import Region
 from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Static
@@ -249,7 +250,10 @@ class Preview(Container):
             parts.append(Content(f" · {clean(words, limit=80)}"))
         title = Content("").join(parts)
         if title != self._border_title:
-            self.border_title = title
+            self._border_title = title
+            # Setting `border_title` would have all lines of the pane styled again, at every step.
+            top_line = Region(0, 0, self.outer_size.width, 1)
+            self.refresh(top_line.translate(-self.content_offset))
 
     def _drop_waiting(self) -> None:
         self._stop_timer()
