@@ -24,6 +24,7 @@ from sdtui.protocol.events import (
     JobFailed,
     JobSaved,
     QueueChanged,
+    Trouble,
 )
 
 
@@ -90,33 +91,36 @@ async def _draw(
 
 @dataclass
 class _Batch:
-    """The jobs of one command that are `pending`, and what became of the others."""
+    """The jobs of one command that are `pending`, and what became of the others.
+
+    `is_accepted` says that the engine has told of them.
+    """
 
     show: Callable[[Event], None]
     take: Callable[[Path], None]
     force: bool
     pending: dict[str, Path | None] = field(default_factory=dict)
+    is_accepted: bool = False
     errors: list[GenerationError] = field(default_factory=list)
 
     async def follow(self, client: EngineClient) -> None:
         """Show what happens until no job is pending.
 
-        Raises `EngineError` when no worker can be started for them, or the engine ends.
+        Raises `EngineError` when no worker can be started for them, or the engine is lost.
         """
-        accepted = False
         events = client.events()
         while self.pending:
             event = await anext(events, None)
             if event is None:
                 raise self._loss(stopped=client.status.state == "stopping")
-            accepted = accepted or (isinstance(event, JobEvent) and event.job_id in self.pending)
-            if accepted and isinstance(event, EngineStatus) and (trouble := event.trouble):
-                message = f"{trouble.message} {self._jobs('waits', 'wait')}."
-                raise EngineError(trouble.title, message, trouble.remedy)
+            # Trouble from before these jobs is past: the engine tries again for them.
+            if self.is_accepted and isinstance(event, EngineStatus) and event.trouble is not None:
+                raise self._no_worker(event.trouble)
             if isinstance(event, QueueChanged):
                 continue
             if isinstance(event, JobEvent) and event.job_id not in self.pending:
                 continue
+            self.is_accepted = self.is_accepted or isinstance(event, JobEvent)
             if isinstance(event, FINAL_EVENTS):
                 self._end(event)
             else:
@@ -138,6 +142,11 @@ class _Batch:
         self.show(end)
         self.take(Path(end.path))
 
+    def _no_worker(self, trouble: Trouble) -> EngineError:
+        job_ids = list(self.pending)
+        waiting = f"Job {job_ids[0]} waits." if len(job_ids) == 1 else f"{len(job_ids)} jobs wait."
+        return EngineError(trouble.title, f"{trouble.message} {waiting}", trouble.remedy)
+
     def _loss(self, *, stopped: bool) -> EngineError:
         kept = self._jobs("is kept, and goes on", "are kept, and go on")
         remedy = "`sdtui` starts it, and so does `sdtui generate`"
@@ -146,11 +155,6 @@ class _Batch:
             f"{kept} when the engine starts again.",
             f"{remedy}." if stopped else f"{remedy}; `sdtui engine logs` may say why.",
         )
-
-    def _jobs(self, does: str, do: str) -> str:
-        """The pending jobs as the subject of a sentence."""
-        job_ids = list(self.pending)
-        return f"Job {job_ids[0]} {does}" if len(job_ids) == 1 else f"{len(job_ids)} jobs {do}"
 
 
 def _error(end: JobCancelled | JobFailed) -> GenerationError:

@@ -126,8 +126,7 @@ class Dispatcher:
     def pause(self, paused: bool) -> None:
         """Hold the waiting jobs back, or let them go on. Raises `SdtuiError` when it cannot."""
         self._queue.pause(paused)
-        if not paused:
-            self._trouble = None
+        self._trouble = None
         self._proceed()
 
     def cancel(self, request: Cancel) -> None:
@@ -199,7 +198,7 @@ class Dispatcher:
 
     @property
     def has_work(self) -> bool:
-        """Whether anything runs, waits or loads, and a worker can and may be expected to do it."""
+        """Whether anything runs, loads, or waits and is not held back, and a worker can do it."""
         if self._trouble is not None:
             return False
         return self.has_jobs or bool(self._models.is_ahead or self._models.wanted)
@@ -241,8 +240,8 @@ class Dispatcher:
             models=self._models,
             job=self._job,
             queued=len(self._queue),
-            paused=self._queue.paused,
             trouble=self._trouble,
+            paused=self._queue.paused,
         )
 
     # The queue meets the worker -----------------------------------------------------------------

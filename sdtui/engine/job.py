@@ -64,8 +64,8 @@ class Job:
             stored.device,
             stored.dtype,
             attempts=stored.attempts,
-            queued_at=stored.queued_at,
             guidance_scale=stored.guidance_scale,
+            queued_at=stored.queued_at,
         )
         job._begin(position)
         return job

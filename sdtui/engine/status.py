@@ -17,8 +17,8 @@ def engine_status(
     models: ModelLoading,
     job: Job | None,
     queued: int,
-    paused: bool,
     trouble: Trouble | None,
+    paused: bool,
 ) -> EngineStatus:
     """The status of an engine with this worker, these models, and the job that runs."""
     if stopping:
