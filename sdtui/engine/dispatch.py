@@ -375,9 +375,9 @@ class Dispatcher:
         """There will be no worker until someone asks for one; the jobs wait for that."""
         trouble = self._trouble = Trouble(
             title="The worker cannot be started",
-            message=f"It ended before it was ready. {cause.message}",
-            remedy="`sdtui engine logs` shows why; `sdtui doctor` checks the installation. Jobs are"
-            " kept, and go on with the next one that you ask for.",
+            message=cause.message,
+            remedy="`sdtui engine logs` shows why; `sdtui doctor` checks the installation. Jobs"
+            " wait; the next one that you ask for tries again.",
         )
         self._interrupt_job(cause)
         if request := self._models.wanted:
