@@ -78,7 +78,7 @@ def _run_command(arguments: list[str]) -> int:
 def _commands() -> typer.Typer:
     import typer
 
-    from sdtui.commands import doctor, engine, generate, models, queue
+    from sdtui.commands import doctor, engine, generate, history, models, queue
 
     app = typer.Typer(
         help=(
@@ -106,6 +106,7 @@ def _commands() -> typer.Typer:
         pass
 
     app.command()(generate.generate)
+    app.command()(history.history)
     app.command()(models.models)
     app.command()(doctor.doctor)
     app.add_typer(engine.app, name="engine")

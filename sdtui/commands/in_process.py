@@ -11,6 +11,7 @@ from sdtui.commands.delivery import deliver
 from sdtui.engine.job import new_job_id
 from sdtui.errors import GenerationError
 from sdtui.history.images import save_image
+from sdtui.history.naming import NameTemplate
 from sdtui.params import GenerationParams, batch_of
 from sdtui.protocol.events import Event, ImageDecoded, JobSaved, JobStarted
 
@@ -28,8 +29,11 @@ def draw(
     """Load the model and draw a picture for each of `outputs`, with seeds that follow one another.
 
     `show` is called with every event, and `take` with the path of each picture. The pictures are
-    kept in the dated folder; an output gets a copy. Raises `ModelError` and `GenerationError`.
+    kept in the output folder; an output gets a copy. Raises `ModelError`, `GenerationError` and,
+    for a template of names that makes none, `ParameterError`.
     """
+    # A template that makes no name is refused before the work, not after it.
+    NameTemplate.configured()
     import torch
 
     from sdtui.diffusion.components import load

@@ -148,15 +148,11 @@ class _Batch:
         return EngineError(trouble.title, f"{trouble.message} {waiting}", trouble.remedy)
 
     def _loss(self, *, stopped: bool) -> EngineError:
-        job_ids = list(self.pending)
-        if len(job_ids) == 1:
-            kept = f"Job {job_ids[0]} is kept, and goes on when the engine starts again."
-        else:
-            kept = f"{len(job_ids)} jobs are kept, and go on when the engine starts again."
+        kept = self._jobs("is kept, and goes on", "are kept, and go on")
         remedy = "`sdtui` starts it, and so does `sdtui generate`"
         return EngineError(
             "The engine was stopped" if stopped else "The engine was lost",
-            kept,
+            f"{kept} when the engine starts again.",
             f"{remedy}." if stopped else f"{remedy}; `sdtui engine logs` may say why.",
         )
 

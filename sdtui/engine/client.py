@@ -7,6 +7,7 @@ import contextlib
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import sdtui
 from sdtui.engine.launch import Connection, attach, attach_or_start
@@ -19,6 +20,17 @@ from sdtui.protocol.events import (
     JobQueued,
     RequestCarriedOut,
     RequestRefused,
+)
+from sdtui.protocol.gallery import (
+    PAGE_PICTURES,
+    DeletePicture,
+    FavouriteSet,
+    GalleryEvent,
+    GalleryRequest,
+    GallerySearched,
+    PictureDeleted,
+    SearchGallery,
+    SetFavourite,
 )
 from sdtui.protocol.requests import (
     Adjust,
@@ -44,10 +56,20 @@ _ATTEMPTS = 3
 class _Asked:
     """A request that waits for its answer, and the jobs that were queued by it so far."""
 
-    done: asyncio.Future[None] = field(
+    answer: asyncio.Future[Any] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
     job_ids: list[str] = field(default_factory=list)
+
+    def settle(self, event: GalleryEvent | None) -> None:
+        """Hand the answer over; whoever was cancelled meanwhile does not wait for it."""
+        if not self.answer.done():
+            self.answer.set_result(self.job_ids if event is None else event)
+
+    def refuse(self, error: SdtuiError) -> None:
+        """Say why there is no answer."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
 
 
 class EngineClient:
@@ -140,6 +162,41 @@ class EngineClient:
         """Have a model loaded; `ModelLoaded` or `ModelFailed` says how it went."""
         await self._send(LoadModel(model=model, device=device, dtype=dtype))
 
+    async def search_gallery(
+        self,
+        words: str = "",
+        *,
+        favourites: bool = False,
+        limit: int = PAGE_PICTURES,
+        offset: int = 0,
+    ) -> GallerySearched:
+        """Past pictures whose prompts hold all `words`, newest first, and how many there are.
+
+        Raises `EngineError` when the engine refuses or is lost, as the next two do.
+        """
+        request = SearchGallery(
+            request_id=secrets.token_hex(8),
+            words=words,
+            favourites=favourites,
+            limit=limit,
+            offset=offset,
+        )
+        found: GallerySearched = await self._ask(request)
+        return found
+
+    async def set_favourite(self, job_id: str, favourite: bool) -> FavouriteSet:
+        """Mark a past picture as a favourite, or not."""
+        request_id = secrets.token_hex(8)
+        request = SetFavourite(request_id=request_id, job_id=job_id, favourite=favourite)
+        marked: FavouriteSet = await self._ask(request)
+        return marked
+
+    async def delete_picture(self, job_id: str) -> PictureDeleted:
+        """Have a past picture forgotten and its file removed."""
+        request = DeletePicture(request_id=secrets.token_hex(8), job_id=job_id)
+        deleted: PictureDeleted = await self._ask(request)
+        return deleted
+
     async def shutdown(self, *, force: bool = False) -> None:
         """End the engine and return when it has closed this connection.
 
@@ -169,13 +226,15 @@ class EngineClient:
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
 
-    async def _ask(self, request: Submit | QueueRequest) -> list[str]:
-        """Have a request carried out; the ids of the jobs that were queued by it."""
+    async def _ask(self, request: Submit | QueueRequest | GalleryRequest) -> Any:
+        """Send a request and return its answer, or raise what it was refused for.
+
+        The answer is the event that is one, or the ids of the jobs that were queued.
+        """
         asked = self._asked[request.request_id] = _Asked()
         try:
             await self._send(request)
-            await asked.done
-            return asked.job_ids
+            return await asked.answer
         finally:
             del self._asked[request.request_id]
 
@@ -189,21 +248,26 @@ class EngineClient:
             raise _lost() from None
 
     async def _receive(self) -> None:
-        decoder: Decoder[AnyEvent] = Decoder(AnyEvent)
+        decoder: Decoder[AnyEvent | GalleryEvent] = Decoder(AnyEvent | GalleryEvent)
         try:
             while (event := await decoder.read(self._reader)) is not None:
-                if not self._answers(event):
+                if isinstance(event, GalleryEvent):
+                    self._settle(event.request_id, event)
+                elif not self._answers(event):
                     self._events.put_nowait(event)
         except SdtuiError as error:
             self._loss = error
         finally:
             self._loss = self._loss or _lost()
             for asked in self._asked.values():
-                if not asked.done.done():
-                    asked.done.set_exception(self._loss)
+                asked.refuse(self._loss)
             if self._shutdown is not None and not self._shutdown.done():
                 self._shutdown.set_result(None)
             self._events.put_nowait(None)
+
+    def _settle(self, request_id: str, event: GalleryEvent | None) -> None:
+        if asked := self._asked.get(request_id):
+            asked.settle(event)
 
     def _answers(self, event: AnyEvent) -> bool:
         """Give `event` to the call that waits for it; true if nobody else needs to see it."""
@@ -213,11 +277,10 @@ class EngineClient:
             case JobQueued() if asked := self._asked.get(event.request_id):
                 asked.job_ids.append(event.job_id)
             case RequestCarriedOut():
-                if asked := self._asked.get(event.request_id):
-                    asked.done.set_result(None)
+                self._settle(event.request_id, None)
                 return True
             case RequestRefused() if asked := self._asked.get(event.request_id or ""):
-                asked.done.set_exception(_error(event))
+                asked.refuse(_error(event))
                 return True
             case RequestRefused() if self._shutdown is not None:
                 self._shutdown.set_exception(_error(event))

@@ -15,6 +15,7 @@ import msgspec
 import sdtui
 from sdtui.engine import log_file
 from sdtui.engine.dispatch import Dispatcher
+from sdtui.engine.gallery_desk import GalleryDesk
 from sdtui.engine.listener import (
     AnotherEngineServesError,
     Listener,
@@ -27,6 +28,7 @@ from sdtui.engine.subscriber import Subscriber
 from sdtui.engine.worker_process import WORKER_COMMAND
 from sdtui.errors import EngineError, ParameterError, SdtuiError
 from sdtui.history.database import Database
+from sdtui.history.naming import NameTemplate
 from sdtui.params import validate
 from sdtui.protocol.codec import Decoder
 from sdtui.protocol.events import (
@@ -37,6 +39,7 @@ from sdtui.protocol.events import (
     RequestCarriedOut,
     RequestRefused,
 )
+from sdtui.protocol.gallery import DeletePicture, GalleryRequest, SearchGallery, SetFavourite
 from sdtui.protocol.requests import (
     Adjust,
     Attach,
@@ -76,6 +79,7 @@ class Supervisor:
         patience: Patience = Patience(),  # noqa: B008 - it is frozen
     ) -> None:
         self._dispatcher = Dispatcher(self._publish, database, worker_command, patience)
+        self._gallery_desk = GalleryDesk(database)
         self._patience = patience
         self._subscribers: set[Subscriber] = set()
         self._connections: set[asyncio.Task[None]] = set()
@@ -164,7 +168,7 @@ class Supervisor:
 
     async def _converse(self, reader: asyncio.StreamReader, subscriber: Subscriber) -> None:
         """Carry out what a client asks until it leaves or says what nobody understands."""
-        decoder: Decoder[ClientRequest] = Decoder(ClientRequest)
+        decoder: Decoder[ClientRequest | GalleryRequest] = Decoder(ClientRequest | GalleryRequest)
         while True:
             try:
                 request = await decoder.read(reader)
@@ -174,13 +178,15 @@ class Supervisor:
             if request is None:
                 return
             try:
-                self._carry_out(request, subscriber)
+                await self._carry_out(request, subscriber)
             except SdtuiError as error:
                 subscriber.send(_refusal(error, request))
                 if isinstance(request, Attach):
                     return
 
-    def _carry_out(self, request: ClientRequest, subscriber: Subscriber) -> None:
+    async def _carry_out(
+        self, request: ClientRequest | GalleryRequest, subscriber: Subscriber
+    ) -> None:
         if isinstance(request, Shutdown):
             self._shut_down(request)
             return
@@ -208,6 +214,8 @@ class Supervisor:
             case GrantPreview():
                 subscriber.credits += 1
                 self._pass_on_credits()
+            case SearchGallery() | SetFavourite() | DeletePicture():
+                subscriber.send(await self._gallery_desk.answer(request))
         if isinstance(request, _ANSWERED):
             subscriber.send(RequestCarriedOut(request_id=request.request_id))
 
@@ -264,9 +272,11 @@ class Supervisor:
             self._dispatcher.grant_preview()
 
 
-def _refusal(error: SdtuiError, request: ClientRequest | None = None) -> RequestRefused:
+def _refusal(
+    error: SdtuiError, request: ClientRequest | GalleryRequest | None = None
+) -> RequestRefused:
     return RequestRefused(
-        request_id=request.request_id if isinstance(request, _ANSWERED) else None,
+        request_id=getattr(request, "request_id", None),
         title=error.title,
         message=error.message,
         remedy=error.remedy,
@@ -280,6 +290,7 @@ def main() -> int:
         level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
     )
     try:
+        NameTemplate.configured()
         patience = Patience.from_environment()
         with only_engine(), closing(Database.open()) as database, listening() as listener:
             asyncio.run(Supervisor(database, patience=patience).serve(listener))

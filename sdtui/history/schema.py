@@ -54,6 +54,9 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX jobs_unfulfilled ON jobs (ended_at)
         WHERE state IN ('failed', 'cancelled', 'parked');
     """,
+    """
+    CREATE INDEX images_favourite ON images (job_id) WHERE favourite = 1;
+    """,
 )
 """Each leads from the version that is its index to the next. What has been released stays."""
 

@@ -21,6 +21,7 @@ from sdtui.protocol.events import (
     PreviewReady,
     QueueChanged,
 )
+from sdtui.protocol.gallery import PAGE_PICTURES, FavouriteSet, GallerySearched, PictureDeleted
 from sdtui.tui.messages import EngineConnected, EngineLost, EventReceived, FrameArrived
 
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 8.0
@@ -59,6 +60,22 @@ class Client(Protocol):
 
     async def load_model(self, model: str) -> None:
         """Bring a model into memory."""
+
+    async def search_gallery(
+        self,
+        words: str = "",
+        *,
+        favourites: bool = False,
+        limit: int = PAGE_PICTURES,
+        offset: int = 0,
+    ) -> GallerySearched:
+        """Past pictures whose prompts hold all `words`, newest first."""
+
+    async def set_favourite(self, job_id: str, favourite: bool) -> FavouriteSet:
+        """Mark a past picture as a favourite, or not."""
+
+    async def delete_picture(self, job_id: str) -> PictureDeleted:
+        """Forget a past picture and remove its file."""
 
     def events(self) -> AsyncIterator[Event]:
         """Everything that happens, until the engine is lost."""

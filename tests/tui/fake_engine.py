@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from io import BytesIO
 
 import msgspec
+from PIL import Image
 
-from sdtui.errors import SdtuiError
+from sdtui.errors import EngineError, SdtuiError
 from sdtui.params import GenerationParams, batch_of
 from sdtui.protocol.events import (
     DenoisingStarted,
@@ -32,6 +34,13 @@ from sdtui.protocol.events import (
     StepCompleted,
     Token,
     TokenizedText,
+)
+from sdtui.protocol.gallery import (
+    PAGE_PICTURES,
+    FavouriteSet,
+    GalleryPicture,
+    GallerySearched,
+    PictureDeleted,
 )
 
 SAVED_PATH = "/pictures/2026-01-02/0001-a-red-apple-42.png"
@@ -176,11 +185,57 @@ def listed(job_id: str, params: GenerationParams, state: str, **why: str) -> Lis
     )
 
 
+def png(width: int, height: int, hue: int) -> bytes:
+    """A thumbnail: a disc in one of six colours."""
+    buffer = BytesIO()
+    image = Image.frombytes("RGB", (96, 96), disc(96, 1.0))
+    bands = image.split()
+    order = [(0, 1, 2), (1, 0, 2), (2, 1, 0), (0, 0, 2), (1, 0, 0), (1, 1, 0)][hue % 6]
+    image = Image.merge("RGB", [bands[band] for band in order])
+    scale = 96 / max(width, height)
+    image.resize((round(width * scale), round(height * scale))).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def past_pictures(count: int, **changes: object) -> list[GalleryPicture]:
+    """Pictures made a minute apart, newest first."""
+    things = ("a red apple on a blue background", "a fox", "a cactus in a small pot", "a violin")
+    sizes = ((128, 128), (192, 128), (128, 192))
+    pictures = []
+    for index in range(count):
+        width, height = sizes[index % len(sizes)]
+        values: dict[str, object] = {
+            "job_id": f"past-{count - index}",
+            "params": GenerationParams(
+                prompt=things[index % len(things)],
+                negative_prompt="blurry" if index % 2 else "",
+                seed=42 + index,
+                width=width,
+                height=height,
+                preview_every=0,
+            ),
+            "device": "cpu",
+            "dtype": "float32",
+            "path": f"/pictures/2026-01-02/{count - index:04}-a-thing-{42 + index}.png",
+            "exists": True,
+            "width": width,
+            "height": height,
+            "size": 21_400,
+            "saved_at": 1_767_366_000.0 - 60 * index,
+            "seconds": 1.26,
+            "favourite": index % 4 == 1,
+            "thumbnail": png(width, height, index),
+        }
+        pictures.append(GalleryPicture(**(values | changes)))  # type: ignore[arg-type]
+    return pictures
+
+
 class FakeEngineClient:
     """Answers as an engine would, one run at a time, as fast as events are taken.
 
     `stop_after` holds every run after that many steps, until `finish` or `cancel`; `failure` ends
-    it there instead. `calls` records what was asked; with a `refusal`, the queue is not paused.
+    it there instead. `pictures` are those of the gallery, newest first. `calls` records what was
+    asked; with a `refusal`, the queue is not paused.
     """
 
     def __init__(
@@ -189,7 +244,9 @@ class FakeEngineClient:
         stop_after: int | None = None,
         failure: tuple[str, str, str] | None = None,
         status: EngineStatus | None = None,
+        pictures: Sequence[GalleryPicture] = (),
     ) -> None:
+        self.pictures = list(pictures)
         self.status = status or idle_status()
         self.calls: list[tuple[object, ...]] = []
         self.refusal: SdtuiError | None = None
@@ -382,6 +439,45 @@ class FakeEngineClient:
                 seconds=0.4,
             )
         )
+
+    async def search_gallery(
+        self,
+        words: str = "",
+        *,
+        favourites: bool = False,
+        limit: int = PAGE_PICTURES,
+        offset: int = 0,
+    ) -> GallerySearched:
+        """Find by the beginnings of words."""
+        self.calls.append(("search_gallery", words, favourites, offset))
+        found = [
+            picture
+            for picture in self.pictures
+            if (picture.favourite or not favourites)
+            and all(f" {word}" in f" {picture.params.prompt}" for word in words.split())
+        ]
+        return GallerySearched(
+            request_id="r", pictures=found[offset : offset + limit], total=len(found)
+        )
+
+    async def set_favourite(self, job_id: str, favourite: bool) -> FavouriteSet:
+        """Mark a picture."""
+        self.calls.append(("set_favourite", job_id, favourite))
+        at = self._place(job_id)
+        self.pictures[at] = msgspec.structs.replace(self.pictures[at], favourite=favourite)
+        return FavouriteSet(request_id="r", job_id=job_id, favourite=favourite)
+
+    async def delete_picture(self, job_id: str) -> PictureDeleted:
+        """Forget a picture."""
+        self.calls.append(("delete_picture", job_id))
+        deleted = self.pictures.pop(self._place(job_id))
+        return PictureDeleted(request_id="r", job_id=job_id, file_removed=deleted.exists)
+
+    def _place(self, job_id: str) -> int:
+        for place, picture in enumerate(self.pictures):
+            if picture.job_id == job_id:
+                return place
+        raise EngineError("The picture is not in the history", "It may have been deleted.")
 
     async def events(self) -> AsyncIterator[Event]:
         """Everything told, until the engine is lost."""

@@ -282,6 +282,21 @@ class MainScreen(MainLayout):
         if not isinstance(self.app.screen, QueueScreen):
             self.app.push_screen(QueueScreen(self.bridge))
 
+    def action_history(self) -> None:
+        """Show past pictures; one of them may bring its parameters back."""
+        from sdtui.tui.screens.history import HistoryScreen
+
+        if not isinstance(self.app.screen, HistoryScreen):
+            preview_every = self.panel.settings.values["preview_every"]
+            self.app.push_screen(HistoryScreen(self.bridge, preview_every), self._load_again)
+
+    def _load_again(self, params: GenerationParams | None) -> None:
+        """Take over a past picture's parameters; the next picture has its seed too."""
+        if params is not None:
+            self._adopt(params)
+            self.panel.settings.set("seed", params.seed)
+            self.prompt.focus()
+
     def action_explanations(self) -> None:
         """Show or hide the sentence under each stage."""
         self.run_view.log.explanations = not self.run_view.log.explanations
