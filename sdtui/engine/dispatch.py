@@ -126,7 +126,8 @@ class Dispatcher:
     def pause(self, paused: bool) -> None:
         """Hold the waiting jobs back, or let them go on. Raises `SdtuiError` when it cannot."""
         self._queue.pause(paused)
-        self._trouble = None
+        if not paused:
+            self._trouble = None
         self._proceed()
 
     def cancel(self, request: Cancel) -> None:
