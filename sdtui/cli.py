@@ -78,7 +78,7 @@ def _run_command(arguments: list[str]) -> int:
 def _commands() -> typer.Typer:
     import typer
 
-    from sdtui.commands import doctor, engine, generate, history, models
+    from sdtui.commands import doctor, engine, generate, history, models, queue
 
     app = typer.Typer(
         help=(
@@ -110,6 +110,7 @@ def _commands() -> typer.Typer:
     app.command()(models.models)
     app.command()(doctor.doctor)
     app.add_typer(engine.app, name="engine")
+    app.add_typer(queue.app, name="queue")
     return app
 
 

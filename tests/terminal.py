@@ -63,7 +63,7 @@ class Terminal:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
         self.process.wait()
-        os.close(self._ours)
+        self.hang_up()
 
     @property
     def text(self) -> str:
@@ -73,6 +73,12 @@ class Terminal:
     def send(self, keys: str) -> None:
         """Type."""
         os.write(self._ours, keys.encode())
+
+    def hang_up(self) -> None:
+        """Close the terminal, as a window that is closed or a link that breaks does."""
+        if self._ours >= 0:
+            os.close(self._ours)
+            self._ours = -1
 
     def wait_for(self, what: str | Callable[[str], bool]) -> str:
         """Read until the screen shows `what`, and return the screen's text."""

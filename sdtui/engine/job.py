@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import dataclass, field
 
 from sdtui.engine.backlog import Backlog
@@ -14,6 +15,7 @@ from sdtui.protocol.events import (
     GuidanceAdjusted,
     ImageDecoded,
     JobCancelled,
+    JobInterrupted,
     JobParked,
     JobQueued,
     JobStarted,
@@ -49,6 +51,7 @@ class Job:
     completed: int = 0
     count: int = 0
     image: ImageDecoded | None = None
+    queued_at: float = field(default_factory=time.time)
     record: Backlog = field(default_factory=Backlog)
 
     @classmethod
@@ -61,8 +64,10 @@ class Job:
             stored.device,
             stored.dtype,
             attempts=stored.attempts,
+            guidance_scale=stored.guidance_scale,
+            queued_at=stored.queued_at,
         )
-        job._begin(position)
+        job.wait_at(position)
         return job
 
     def note(self, event: Event, frame: bytes) -> None:
@@ -81,7 +86,11 @@ class Job:
     def queued(self, position: int) -> JobQueued:
         """The event that begins the job; `position` jobs are before it."""
         return JobQueued(
-            job_id=self.id, request_id=self.request_id, params=self.params, position=position
+            job_id=self.id,
+            request_id=self.request_id,
+            params=self.params,
+            position=position,
+            time=self.queued_at,
         )
 
     def cancellation(self) -> JobCancelled:
@@ -92,6 +101,11 @@ class Job:
         """The event that ends the job, for now, when the engine cannot carry it out."""
         return JobParked(job_id=self.id, title=title, message=message, remedy=remedy)
 
+    def interrupted(self, message: str, remedy: str) -> JobInterrupted:
+        """The event that tells why the job begins again."""
+        title = "The job begins again"
+        return JobInterrupted(job_id=self.id, title=title, message=message, remedy=remedy)
+
     def draws_with(self, request: LoadModel) -> bool:
         """Whether `request` loads just what this job needs."""
         wanted = (self.params.model, self.device, self.dtype)
@@ -99,11 +113,12 @@ class Job:
 
     def start_over(self) -> None:
         """Forget what a dead worker did; the job waits as if it had just been queued."""
-        self.record = Backlog()
         self.adjustments = []
         self.completed = self.count = 0
-        self._begin(position=0)
+        self.wait_at(position=0)
 
-    def _begin(self, position: int) -> None:
+    def wait_at(self, position: int) -> None:
+        """Let the record say where the job waits, which is all that has happened to it so far."""
+        self.record = Backlog()
         queued = self.queued(position)
         self.note(queued, encode(queued))

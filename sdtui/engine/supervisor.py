@@ -13,6 +13,7 @@ from contextlib import closing
 import msgspec
 
 import sdtui
+from sdtui.engine import log_file
 from sdtui.engine.dispatch import Dispatcher
 from sdtui.engine.gallery_desk import GalleryDesk
 from sdtui.engine.listener import (
@@ -22,6 +23,7 @@ from sdtui.engine.listener import (
     only_engine,
     peer_uid,
 )
+from sdtui.engine.patience import Patience
 from sdtui.engine.subscriber import Subscriber
 from sdtui.engine.worker_process import WORKER_COMMAND
 from sdtui.errors import EngineError, ParameterError, SdtuiError
@@ -29,7 +31,14 @@ from sdtui.history.database import Database
 from sdtui.history.naming import NameTemplate
 from sdtui.params import validate
 from sdtui.protocol.codec import Decoder
-from sdtui.protocol.events import FINAL_EVENTS, Event, JobStarted, PreviewReady, RequestRefused
+from sdtui.protocol.events import (
+    FINAL_EVENTS,
+    Event,
+    JobStarted,
+    PreviewReady,
+    RequestCarriedOut,
+    RequestRefused,
+)
 from sdtui.protocol.gallery import DeletePicture, GalleryRequest, SearchGallery, SetFavourite
 from sdtui.protocol.requests import (
     Adjust,
@@ -38,17 +47,19 @@ from sdtui.protocol.requests import (
     ClientRequest,
     GrantPreview,
     LoadModel,
+    MoveUp,
+    PauseQueue,
+    QueueRequest,
+    Requeue,
+    ResumeQueue,
     Shutdown,
     Submit,
 )
 
 log = logging.getLogger(__name__)
 
-IDLE_SECONDS = 15 * 60.0
-"""An engine with no client and no work ends after this long, so that the device is free again."""
-
-_LOOK_AROUND_SECONDS = 10.0
-"""How often an engine makes sure that clients can find it."""
+_ANSWERED = Submit | QueueRequest
+"""Who asks for one of these waits for the answer."""
 
 _FAREWELL_SECONDS = 2.0
 """How long the last events may take to reach the clients when the engine ends."""
@@ -65,13 +76,11 @@ class Supervisor:
         database: Database,
         *,
         worker_command: Sequence[str] = WORKER_COMMAND,
-        idle_seconds: float = IDLE_SECONDS,
-        look_around_seconds: float = _LOOK_AROUND_SECONDS,
+        patience: Patience = Patience(),  # noqa: B008 - it is frozen
     ) -> None:
-        self._dispatcher = Dispatcher(self._publish, database, worker_command)
+        self._dispatcher = Dispatcher(self._publish, database, worker_command, patience)
         self._gallery_desk = GalleryDesk(database)
-        self._idle_seconds = idle_seconds
-        self._look_around_seconds = look_around_seconds
+        self._patience = patience
         self._subscribers: set[Subscriber] = set()
         self._connections: set[asyncio.Task[None]] = set()
         self._unseen_end = False
@@ -88,6 +97,7 @@ class Supervisor:
         watches = [
             asyncio.create_task(self._watch_idleness()),
             asyncio.create_task(self._watch_socket(listener)),
+            asyncio.create_task(self._watch_log()),
         ]
         log.info("engine %s serves", sdtui.__version__)
         try:
@@ -107,7 +117,7 @@ class Supervisor:
                 await self._activity.wait()
                 continue
             try:
-                await asyncio.wait_for(self._activity.wait(), self._idle_seconds)
+                await asyncio.wait_for(self._activity.wait(), self._patience.idle_exit)
             except TimeoutError:
                 log.info("nobody and nothing needs the engine")
                 self._stop.set()
@@ -116,9 +126,17 @@ class Supervisor:
     async def _watch_socket(self, listener: Listener) -> None:
         # The removal of a file is no event that one could wait for.
         while listener.can_be_found or self._is_needed:  # noqa: ASYNC110
-            await asyncio.sleep(self._look_around_seconds)
+            await asyncio.sleep(self._patience.socket_look)
         log.warning("the socket was removed, so nobody can come any more")
         self._stop.set()
+
+    async def _watch_log(self) -> None:
+        while log_file.is_standard_error():
+            try:
+                log_file.put_aside_if_large()
+            except OSError:
+                log.exception("the log cannot be put aside")
+            await asyncio.sleep(self._patience.log_look)
 
     @property
     def _is_needed(self) -> bool:
@@ -180,6 +198,12 @@ class Supervisor:
         match request:
             case Submit():
                 self._dispatcher.submit(request)
+            case MoveUp():
+                self._dispatcher.move_up(request)
+            case Requeue():
+                self._dispatcher.requeue(request)
+            case PauseQueue() | ResumeQueue():
+                self._dispatcher.pause(isinstance(request, PauseQueue))
             case Cancel():
                 self._dispatcher.cancel(request)
             case Adjust():
@@ -192,6 +216,8 @@ class Supervisor:
                 self._pass_on_credits()
             case SearchGallery() | SetFavourite() | DeletePicture():
                 subscriber.send(await self._gallery_desk.answer(request))
+        if isinstance(request, _ANSWERED):
+            subscriber.send(RequestCarriedOut(request_id=request.request_id))
 
     def _attach(self, request: Attach, subscriber: Subscriber) -> None:
         if request.version != sdtui.__version__:
@@ -206,6 +232,7 @@ class Supervisor:
                 subscriber.send_frame(key, frame)
         # What was replayed is past; the last word is how things are now.
         subscriber.send(self._dispatcher.status)
+        subscriber.send(self._dispatcher.queue)
         self._subscribers.add(subscriber)
         self._activity.set()
 
@@ -264,8 +291,9 @@ def main() -> int:
     )
     try:
         NameTemplate.configured()
+        patience = Patience.from_environment()
         with only_engine(), closing(Database.open()) as database, listening() as listener:
-            asyncio.run(Supervisor(database).serve(listener))
+            asyncio.run(Supervisor(database, patience=patience).serve(listener))
     except AnotherEngineServesError:
         log.info("another engine serves already")
     except SdtuiError as error:

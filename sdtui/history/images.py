@@ -70,10 +70,14 @@ def encode_png(
     *,
     version: str,
     guidance_adjustments: Sequence[tuple[int, float]] = (),
+    unet_sha256: str = "",
 ) -> bytes:
     """The file of a picture of RGB8 pixels, with all that is known of its making."""
     record = PictureRecord(
-        version=version, params=params, guidance_adjustments=list(guidance_adjustments)
+        version=version,
+        params=params,
+        guidance_adjustments=list(guidance_adjustments),
+        unet_sha256=unet_sha256,
     )
     text = PngImagePlugin.PngInfo()
     text.add_text(A1111_KEY, parameters_text(record, width, height))

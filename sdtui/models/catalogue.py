@@ -19,6 +19,7 @@ _UNET_WEIGHTS = (
     "unet/diffusion_pytorch_model.safetensors",
     "unet/diffusion_pytorch_model.fp16.safetensors",
 )
+_PICKLES = (".bin", ".ckpt", ".pt", ".pth")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
 _MOVED = {"runwayml/stable-diffusion-v1-5": STABLE_DIFFUSION_1_5}
@@ -70,9 +71,11 @@ def locate(model: str) -> Path | str:
         if folder.is_dir():
             return folder.resolve()
         if folder.is_file():
+            pickled = folder.suffix in _PICKLES
+            pickle = "a pickle, and reading one may run any program that is hidden in it"
             raise ModelError(
                 "Not a model folder",
-                f"{shown} is a file.",
+                f"{shown} is {pickle if pickled else 'a file'}.",
                 "Give a folder in diffusers layout, the one that holds model_index.json.",
             )
     except (OSError, RuntimeError) as error:

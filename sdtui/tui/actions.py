@@ -12,9 +12,10 @@ _KEY_NAMES = {
     "question_mark": "?",
     "colon": ":",
     "tab": "⇥",
+    "delete": "del",
+    "shift+up": "⇧↑",
     "slash": "/",
     "asterisk": "*",
-    "delete": "del",
 }
 
 
@@ -115,6 +116,14 @@ ACTIONS: tuple[Action, ...] = (
         footer=6,
     ),
     Action(
+        name="queue",
+        keys=("f5", "q"),
+        target="screen.queue",
+        help="Show what runs and waits, and change it",
+        group="view",
+        footer=6,
+    ),
+    Action(
         name="explanations",
         keys=("f4", "e"),
         target="screen.explanations",
@@ -169,6 +178,51 @@ ACTIONS: tuple[Action, ...] = (
         footer=12,
     ),
 )
+
+
+QUEUE_ACTIONS: tuple[Action, ...] = (
+    Action(
+        name="cancel",
+        keys=("x", "delete"),
+        target="screen.cancel_job",
+        help="Stop the chosen job, be it running or waiting",
+        group="in the queue",
+        footer=1,
+    ),
+    Action(
+        name="move up",
+        keys=("u", "shift+up"),
+        target="screen.move_up",
+        help="Let the chosen job change places with the one before it",
+        group="in the queue",
+        footer=3,
+    ),
+    Action(
+        name="pause or resume",
+        keys=("p",),
+        target="screen.pause",
+        help="Hold the waiting jobs back, or let them go on",
+        group="in the queue",
+        footer=4,
+    ),
+    Action(
+        name="queue again",
+        keys=("r",),
+        target="screen.requeue",
+        help="Let a job that failed, was cancelled or is parked wait again",
+        group="in the queue",
+        footer=5,
+    ),
+    Action(
+        name="back",
+        keys=("escape", "f5", "q"),
+        target="screen.back",
+        help="Go back to the main screen",
+        group="in the queue",
+        footer=2,
+    ),
+)
+"""What can be done on the queue's screen, beside the actions of the whole application."""
 
 
 HISTORY_ACTIONS: tuple[Action, ...] = (

@@ -20,6 +20,8 @@ from sdtui.tui.stylesheets import styles_dir
 from sdtui.tui.themes import DARK, LIGHT
 
 if TYPE_CHECKING:
+    from textual.driver import Driver
+
     from sdtui.tui.bridge import Connect
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -69,7 +71,18 @@ class SdtuiApp(App[None]):
             loop.add_signal_handler(number, self._end_by_signal, number)
 
     def _end_by_signal(self, number: int) -> None:
-        self.exit(return_code=128 + number)
+        if not self._exit:
+            self.exit(return_code=128 + number)
+
+    def get_driver_class(self) -> type[Driver]:
+        """The driver that notices when the terminal is gone."""
+        from sdtui.tui.driver import TerminalDriver
+
+        return TerminalDriver
+
+    def on_terminal_driver_terminal_gone(self) -> None:
+        """The terminal's end is a hangup, whether or not the signal comes."""
+        self._end_by_signal(signal.SIGHUP)
 
     def get_system_commands(self, screen: Screen[None]) -> Iterable[SystemCommand]:
         """The palette's entries: the registry."""

@@ -141,6 +141,19 @@ def test_a_picture_drawn_in_process_is_saved_with_its_parameters(
         assert image.size == (64, 64)
 
 
+def test_a_batch_in_process_is_numbered_and_has_the_following_seeds(
+    sdtui: Callable, tmp_path: Path
+) -> None:
+    output = tmp_path / "apple.png"
+    arguments = ("generate", "x", "--seed", "7", "--in-process", *QUICK, "--json")
+    outcome = sdtui(*arguments, "--batch", "2", "-o", str(output))
+    assert outcome.code == 0, outcome.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["apple-1.png", "apple-2.png"]
+    assert [read_params(path).seed for path in sorted(tmp_path.iterdir())] == [7, 8]
+    told = [event["type"] for event in events(outcome.out)]
+    assert (told.count("ModelLoaded"), told.count("JobSaved")) == (1, 2)
+
+
 def test_a_broken_model_is_the_models_fault(sdtui: Callable, tmp_path: Path) -> None:
     outcome = sdtui("generate", "x", "--model", str(tmp_path), "--in-process")
     assert outcome.code == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 
@@ -28,7 +29,8 @@ def database(tmp_path: Path):
 
 
 def add(store: JobStore, job_id: str, prompt: str = "a red apple", **params) -> None:
-    store.add(job_id, f"request-{job_id}", GenerationParams(prompt=prompt, **params), "cpu", "fp32")
+    batch = {job_id: GenerationParams(prompt=prompt, **params)}
+    store.add(batch, f"request-{job_id}", "cpu", "fp32")
 
 
 def waiting(store: JobStore) -> list[str]:
@@ -276,6 +278,28 @@ def test_a_file_that_is_no_database_is_a_clear_error(tmp_path: Path):
         Database.open(path)
     assert str(path) in caught.value.message
     assert caught.value.remedy
+
+
+def test_the_jobs_of_the_first_version_are_all_there_after_its_migration(tmp_path: Path):
+    path = tmp_path / "data" / "history.sqlite3"
+    path.parent.mkdir(mode=0o700)
+    connection = sqlite3.connect(path)
+    connection.executescript(f"{MIGRATIONS[0]} PRAGMA user_version = 1;")
+    row = "INSERT INTO jobs (id, request_id, params, device, dtype, state, position, queued_at)"
+    for number, state in enumerate(("queued", "running")):
+        values = (state, "r", '{"prompt": "a red apple"}', "auto", "auto", state, number, 1.0)
+        connection.execute(f"{row} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+    connection.commit()
+    connection.close()
+    with closing(Database.open(path)) as database:
+        jobs = JobStore(database).unfinished()
+        assert [(job.id, job.guidance_scale) for job in jobs] == [
+            ("queued", None),
+            ("running", None),
+        ]
+        JobStore(database).adjust("queued", 2.5)
+        assert JobStore(database).unfinished()[0].guidance_scale == 2.5
+        assert database.is_sound()
 
 
 def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path):

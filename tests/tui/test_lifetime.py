@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -79,9 +78,25 @@ def test_leaving_says_that_the_run_goes_on() -> None:
 def test_a_closed_terminal_ends_the_interface() -> None:
     with interface() as terminal:
         terminal.wait_for("ready")
-        os.close(terminal._ours)
-        assert terminal.process.wait(30) in (128 + signal.SIGHUP, -signal.SIGHUP)
-        terminal._ours = os.open(os.devnull, os.O_RDONLY)
+        terminal.hang_up()
+        assert terminal.process.wait(120) == 128 + signal.SIGHUP
+
+
+def test_a_closed_terminal_ends_the_interface_even_when_no_signal_comes() -> None:
+    # The kernel sends SIGHUP to the leader of the session alone.
+    behind_a_leader = textwrap.dedent(
+        """
+        import os, signal, sys
+
+        if child := os.fork():
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        """
+    )
+    with interface(behind_a_leader + ON_A_FAKE_ENGINE) as terminal:
+        terminal.wait_for("ready")
+        terminal.hang_up()
+        assert terminal.process.wait(120) == 128 + signal.SIGHUP
 
 
 def test_a_failure_of_the_interface_is_reported_without_its_variables(sdtui_home: Path) -> None:

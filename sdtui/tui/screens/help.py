@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from sdtui.tui.actions import ACTIONS, HISTORY_ACTIONS, key_name
+from sdtui.tui.actions import ACTIONS, HISTORY_ACTIONS, QUEUE_ACTIONS, key_name
 from sdtui.tui.stylesheets import styles_dir
 
 _TYPING = (
@@ -44,7 +44,8 @@ class HelpScreen(ModalScreen[None]):
 
 def _page() -> Content:
     lines: list[Content] = []
-    for group, actions in groupby((*ACTIONS, *HISTORY_ACTIONS), key=lambda action: action.group):
+    everything = (*ACTIONS, *HISTORY_ACTIONS, *QUEUE_ACTIONS)
+    for group, actions in groupby(everything, key=lambda action: action.group):
         lines.append(Content.styled(group, "$accent"))
         for action in actions:
             keys = " ".join(key_name(key) for key in action.keys)

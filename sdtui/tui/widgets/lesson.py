@@ -20,6 +20,7 @@ from sdtui.protocol.events import (
     ImageDecoded,
     JobCancelled,
     JobFailed,
+    JobInterrupted,
     JobSaved,
     JobStarted,
     LatentsDrawn,
@@ -81,7 +82,7 @@ class Lesson:
             case JobCancelled(completed=completed, count=count):
                 where = f"at {completed}/{count}" if count else "before the first step"
                 return [self._note(f"stopped {where}")]
-            case SavingDelayed() | JobFailed() | ModelFailed():
+            case SavingDelayed() | JobInterrupted() | JobFailed() | ModelFailed():
                 return self._failed(event)
         return []
 
@@ -279,6 +280,8 @@ class Lesson:
         ]
         if event.upcast:
             lines.append(self._note("half precision overflowed; decoded in fp32"))
+        if event.tiled:
+            lines.append(self._note("memory ran short; decoded in tiles"))
         return lines + self._explain("The VAE's decoder turns the clean latents into pixels, once.")
 
     def _saved(self, event: JobSaved) -> list[Text]:
@@ -288,7 +291,9 @@ class Lesson:
             *self._wrapped(f"  {clean(event.path)}", "value"),
         ]
 
-    def _failed(self, event: SavingDelayed | JobFailed | ModelFailed) -> list[Text]:
+    def _failed(
+        self, event: SavingDelayed | JobInterrupted | JobFailed | ModelFailed
+    ) -> list[Text]:
         lines = self._wrapped(clean(event.title), "error")
         for part in (event.message, event.remedy):
             if part:

@@ -10,6 +10,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
+from textual.geometry import Region
 from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Static
@@ -17,6 +18,7 @@ from textual.widgets import Static
 from sdtui.protocol.events import (
     ComponentLoading,
     DownloadProgressed,
+    EngineStatus,
     Event,
     ImageDecoded,
     JobCancelled,
@@ -25,6 +27,7 @@ from sdtui.protocol.events import (
     JobStarted,
     ModelFailed,
     PreviewReady,
+    Trouble,
 )
 from sdtui.text import clean
 from sdtui.tui import figures
@@ -168,6 +171,8 @@ class Preview(Container):
                 self._caption(f"{caption} · {figures.duration(seconds)}")
             case JobCancelled(completed=completed, count=count):
                 self.show_stopped(completed, count)
+            case EngineStatus(trouble=Trouble() as trouble):
+                self.show_failure(trouble.title, trouble.message, trouble.remedy)
             case JobFailed() | ModelFailed():
                 self.show_failure(event.title, event.message, event.remedy)
 
@@ -245,7 +250,10 @@ class Preview(Container):
             parts.append(Content(f" · {clean(words, limit=80)}"))
         title = Content("").join(parts)
         if title != self._border_title:
-            self.border_title = title
+            self._border_title = title
+            # Setting `border_title` would have all lines of the pane styled again, at every step.
+            top_line = Region(0, 0, self.outer_size.width, 1)
+            self.refresh(top_line.translate(-self.content_offset))
 
     def _drop_waiting(self) -> None:
         self._stop_timer()
