@@ -203,6 +203,13 @@ async def test_an_empty_history_says_what_will_be_here_and_its_keys_do_nothing()
         await stage.press("enter", "r", "d", "f", "y", "space", "space", "down", "end")
         assert isinstance(stage.app.screen, HistoryScreen)
         assert stage.engine.submitted() == []
+        await stage.press("slash")
+        await stage.type("h")
+        await stage.until_shown("Nothing found")
+        await stage.press("escape")
+        await stage.until_shown("No pictures yet")
+        await stage.press("h")
+        assert stage.app.screen is stage.main
 
 
 async def test_the_large_picture_leads_to_its_neighbours_and_back() -> None:

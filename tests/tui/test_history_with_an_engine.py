@@ -54,8 +54,8 @@ def test_pictures_are_found_marked_made_again_and_deleted(
         terminal.wait_for("Nothing found")
         assert not fox.exists()
         terminal.send("/")
-        terminal.send("x")
-        terminal.wait_for("blux")
+        terminal.send("\x7f")
+        terminal.wait_for(lambda text: "blu" not in text)
         terminal.send("\x1b")
         terminal.wait_for("2 pictures")
         terminal.wait_for("┃")
@@ -68,4 +68,4 @@ def test_pictures_are_found_marked_made_again_and_deleted(
         terminal.send("\x11")
         assert terminal.wait_for_exit() == 0
     left = {path.name for path in pictures()}
-    assert left - {"0004-a-violin-2.png"} == {apple.name, "elsewhere.png"}
+    assert left == {apple.name, "elsewhere.png", "0002-a-violin-2.png"}
