@@ -92,6 +92,18 @@ async def test_a_picture_that_is_saved_meanwhile_comes_in_and_the_choice_stays()
         await stage.until_shown("a red apple on a blue background")
 
 
+async def test_a_picture_that_is_saved_meanwhile_leaves_the_focus_where_it_is() -> None:
+    pictures = past_pictures(3)
+    async with history(pictures[1:]) as stage:
+        await stage.press("tab")
+        assert stage.app.focused is screen(stage).details
+        stage.engine.pictures.insert(0, pictures[0])
+        await stage.press("r")
+        await stage.until_shown("3 pictures")
+        await stage.pilot.pause()
+        assert stage.app.focused is screen(stage).details
+
+
 async def test_words_are_searched_while_they_are_typed() -> None:
     async with history(past_pictures(8)) as stage:
         await stage.press("slash")

@@ -166,7 +166,7 @@ class HistoryScreen(Screen[GenerationParams | None]):
             _NOTHING_FOUND if words else _NO_FAVOURITES if self._favourites else _NOTHING_YET
         )
         self.empty.update(Content.assemble((title, "$value"), "\n\n", (text, "$label")))
-        if not self.search.has_focus:
+        if self.has_class("-empty") != (not total) and not self.search.has_focus:
             # A list that is hidden has no focus, and Textual would give it to the search.
             self.set_focus(None)
             self.call_after_refresh(self._focus_pictures)
