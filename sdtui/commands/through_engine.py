@@ -143,22 +143,22 @@ class _Batch:
         self.take(Path(end.path))
 
     def _no_worker(self, trouble: Trouble) -> EngineError:
-        job_ids = list(self.pending)
-        waiting = f"Job {job_ids[0]} waits." if len(job_ids) == 1 else f"{len(job_ids)} jobs wait."
-        return EngineError(trouble.title, f"{trouble.message} {waiting}", trouble.remedy)
+        message = f"{trouble.message} {self._jobs('waits', 'wait')}."
+        return EngineError(trouble.title, message, trouble.remedy)
 
     def _loss(self, *, stopped: bool) -> EngineError:
-        job_ids = list(self.pending)
-        if len(job_ids) == 1:
-            kept = f"Job {job_ids[0]} is kept, and goes on when the engine starts again."
-        else:
-            kept = f"{len(job_ids)} jobs are kept, and go on when the engine starts again."
+        kept = self._jobs("is kept, and goes on", "are kept, and go on")
         remedy = "`sdtui` starts it, and so does `sdtui generate`"
         return EngineError(
             "The engine was stopped" if stopped else "The engine was lost",
-            kept,
+            f"{kept} when the engine starts again.",
             f"{remedy}." if stopped else f"{remedy}; `sdtui engine logs` may say why.",
         )
+
+    def _jobs(self, does: str, do: str) -> str:
+        """The pending jobs as the subject of a sentence."""
+        job_ids = list(self.pending)
+        return f"Job {job_ids[0]} {does}" if len(job_ids) == 1 else f"{len(job_ids)} jobs {do}"
 
 
 def _error(end: JobCancelled | JobFailed) -> GenerationError:

@@ -67,7 +67,7 @@ class Job:
             guidance_scale=stored.guidance_scale,
             queued_at=stored.queued_at,
         )
-        job.wait_at(position)
+        job._begin(position)
         return job
 
     def note(self, event: Event, frame: bytes) -> None:
@@ -113,12 +113,19 @@ class Job:
 
     def start_over(self) -> None:
         """Forget what a dead worker did; the job waits as if it had just been queued."""
+        self.record = Backlog()
         self.adjustments = []
         self.completed = self.count = 0
-        self.wait_at(position=0)
+        self._begin(position=0)
 
     def wait_at(self, position: int) -> None:
-        """Let the record say where the job waits, which is all that has happened to it so far."""
+        """Let the record begin with where the job waits now."""
+        _, *later = self.record
         self.record = Backlog()
+        self._begin(position)
+        for key, frame in later:
+            self.record.add(key, frame)
+
+    def _begin(self, position: int) -> None:
         queued = self.queued(position)
         self.note(queued, encode(queued))

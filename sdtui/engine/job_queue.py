@@ -98,7 +98,14 @@ class JobQueue:
                 "job_id", "is of no job that failed, was cancelled or is parked", _LOOK
             )
         self._store.requeue(job_id)
-        job = Job(stored.id, stored.request_id, stored.params, stored.device, stored.dtype)
+        job = Job(
+            stored.id,
+            stored.request_id,
+            stored.params,
+            stored.device,
+            stored.dtype,
+            guidance_scale=stored.guidance_scale,
+        )
         self._waiting.append(job)
         self._on_change()
         return job

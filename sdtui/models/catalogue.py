@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sdtui import paths
-from sdtui.errors import ModelError
+from sdtui.errors import ModelError, ParameterError
+from sdtui.params import validate
 from sdtui.text import clean
 
 POCKET = "pocket"
@@ -48,7 +49,12 @@ def entries() -> list[CatalogueEntry]:
         ),
     ]
     names = {entry.name for entry in known}
-    own = [folder for folder in _own_folders() if folder.name not in names]
+    # A name that is no text can be asked for by nobody.
+    own = [
+        folder
+        for folder in _own_folders()
+        if folder.name not in names and _is_possible("model", folder.name)
+    ]
     return known + [
         _entry(folder.name, clean(folder.name), clean(f"in {folder}")) for folder in own
     ]
@@ -140,7 +146,16 @@ def example_prompts(model: str) -> list[str]:
     examples = _read_json(_file_at_hand(model, "things.json")).get("examples")
     if not isinstance(examples, list):
         return []
-    return [prompt for prompt in examples if isinstance(prompt, str)]
+    return [prompt for prompt in examples if _is_possible("prompt", prompt)]
+
+
+def _is_possible(field: str, value: Any) -> bool:
+    """Whether the parameter can take the value."""
+    try:
+        validate(field, value)
+    except ParameterError:
+        return False
+    return True
 
 
 def _entry(name: str, title: str, description: str) -> CatalogueEntry:

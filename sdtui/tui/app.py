@@ -9,11 +9,13 @@ from collections.abc import Callable, Coroutine, Iterable
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from sdtui.params import GenerationParams
+from sdtui.text import clean
 from sdtui.tui.actions import ACTIONS, bindings
 from sdtui.tui.screens.main import MainScreen
 from sdtui.tui.stylesheets import styles_dir
@@ -83,6 +85,16 @@ class SdtuiApp(App[None]):
     def on_terminal_driver_terminal_gone(self) -> None:
         """The terminal's end is a hangup, whether or not the signal comes."""
         self._end_by_signal(signal.SIGHUP)
+
+    async def on_event(self, event: events.Event) -> None:
+        """What is pasted into a search is shown as it stands there, so it is cleaned before."""
+        if isinstance(event, events.Paste):
+            from textual.widgets import Input
+
+            if isinstance(self.focused, Input):
+                lines = event.text.replace("\r\n", "\n").replace("\r", "\n")
+                event.text = clean(lines)
+        await super().on_event(event)
 
     def get_system_commands(self, screen: Screen[None]) -> Iterable[SystemCommand]:
         """The palette's entries: the registry."""

@@ -14,9 +14,10 @@ import threading
 from codecs import getincrementaldecoder
 from collections.abc import Callable
 
-from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
+
+from sdtui.tui.terminal_input import InputParser, with_bursts_as_pastes
 
 _READ_BYTES = 4096
 _TICK_SECONDS = 0.1
@@ -49,7 +50,7 @@ class TerminalDriver(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Turn what is typed into events, until the input is disabled or the terminal is gone."""
-        parser = XTermParser(self._debug)
+        parser = InputParser(self._debug)
         decode = getincrementaldecoder("utf-8")("replace").decode
         while not self.exit_event.is_set():
             if select.select([self.fileno], [], [], _TICK_SECONDS)[0]:
@@ -62,7 +63,8 @@ class TerminalDriver(LinuxDriver):
                     return
                 # To the parser, empty text is the end: half a character is no text yet.
                 if text := decode(typed):
-                    for event in parser.feed(text):
+                    goes_on = bool(select.select([self.fileno], [], [], 0)[0])
+                    for event in with_bursts_as_pastes(parser.feed(text), goes_on):
                         self.process_message(event)
             for event in parser.tick():
                 self.process_message(event)

@@ -36,7 +36,8 @@ from sdtui.params import (
 SEED_MODES = ("random", "fixed", "increment")
 ABOUT_SEEDS = ("next_seed", "batch")
 """What is asked for beside the parameters: how seeds follow one another, and how many pictures."""
-LONGEST_DRAFT = 200
+LONGEST_DRAFT = 4096
+"""In characters; no path is longer."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ class Settings:
 
     def type(self, field: str, draft: str) -> None:
         """Replace a value by what is typed so far; an impossible draft leaves the value alone."""
-        self.drafts[field] = draft[:LONGEST_DRAFT]
+        self.drafts[field] = draft[: LONGEST_DRAFT + 1]
         try:
             value = self._parsed(field, self.drafts[field])
         except ParameterError:
@@ -211,6 +212,8 @@ class Settings:
         return later_seed(seed, self._seeds_used)
 
     def _parsed(self, field: str, draft: str) -> Any:
+        if len(draft) > LONGEST_DRAFT:
+            raise ParameterError(field, f"must have at most {LONGEST_DRAFT:,} characters")
         text = draft.strip()
         match field:
             case "next_seed":

@@ -17,6 +17,7 @@ from sdtui.protocol.events import (
     EngineStatus,
     JobCancelled,
     JobFailed,
+    JobInterrupted,
     JobParked,
     JobQueued,
     JobSaved,
@@ -27,7 +28,7 @@ from sdtui.protocol.events import (
 )
 from tests.engine.conftest import StartEngine
 from tests.engine.records import check_everything, pictures, stored, unfinished
-from tests.engine.watching import of_kind, until
+from tests.engine.watching import names, of_kind, until
 
 Engine = subprocess.Popen  # of bytes
 
@@ -333,6 +334,41 @@ async def test_a_late_client_is_shown_the_waiting_jobs_where_they_wait_now(
     ]
     await client.close()
     await late.close()
+
+
+async def test_a_late_client_is_told_why_a_job_waits_again(fake_engine: Engine) -> None:
+    client = await attach()
+    await client.submit(params("die-once=2 pause=0.2"))
+    await until(client, JobStarted)
+    await client.pause_queue()
+    await until(client, JobInterrupted)
+    late = await attach()
+    assert names(await until(late, QueueChanged)) == ["JobQueued", "JobInterrupted"]
+    await client.resume_queue()
+    await until(late, JobSaved)
+    await client.close()
+    await late.close()
+
+
+async def test_a_queue_that_goes_on_tries_again_to_start_a_worker(
+    start_fake_engine: StartEngine,
+) -> None:
+    start_fake_engine("900", "--broken")
+    client = await attach()
+    waiting = await client.submit(params())
+    told: list[bool] = []
+    while told.count(True) < 2:
+        (status,) = of_kind(await until(client, EngineStatus), EngineStatus)
+        is_failing = status.trouble is not None
+        if told[-1:] == [is_failing]:
+            continue
+        told.append(is_failing)
+        if told == [False, True]:
+            await client.pause_queue()
+            await client.resume_queue()
+    assert told == [False, True, False, True]
+    assert unfinished() == [waiting]
+    await client.close()
 
 
 async def test_every_client_is_told_once_for_all_that_changes_in_a_moment(

@@ -24,6 +24,7 @@ from sdtui.protocol.events import (
 )
 from sdtui.tui.pace import until_next_beat
 from sdtui.tui.widgets.lesson import Lesson
+from sdtui.tui.widgets.lesson_page import LessonPage
 
 
 class TokenLog(RichLog):
@@ -83,7 +84,7 @@ class TokenLog(RichLog):
             return
         if self._lesson is None:
             self.clear()
-            self._lesson = Lesson(self._told_width, self._styles(), self.explanations)
+            self._lesson = Lesson(LessonPage(self._told_width, self._styles(), self.explanations))
         at_end = self.is_vertical_scroll_end
         console = self.app.console
         for event in self._events[self._told :]:
