@@ -83,23 +83,26 @@ class FakeWorker:
                         self.work.put(request)
         os._exit(0)
 
-    def load(self, model: str) -> None:
+    def load(self, model: str, *, asked: bool = False) -> None:
+        """Who asked for the model is answered also where it is loaded already."""
         if self.model != model:
             self.say(ComponentLoading(model=model, component="unet", index=0, count=1))
             time.sleep(0.05)
-            self.model = model
-            self.say(
-                ModelLoaded(
-                    model=model,
-                    device="cpu",
-                    device_name="fake",
-                    dtype="float32",
-                    parameters=1,
-                    size=4,
-                    memory=4,
-                    seconds=0.05,
-                )
+        elif not asked:
+            return
+        self.model = model
+        self.say(
+            ModelLoaded(
+                model=model,
+                device="cpu",
+                device_name="fake",
+                dtype="float32",
+                parameters=1,
+                size=4,
+                memory=4,
+                seconds=0.05,
             )
+        )
 
     def draw(self, job: RunJob) -> None:
         params, job_id = job.params, job.job_id
@@ -180,7 +183,7 @@ class FakeWorker:
             if isinstance(request, RunJob):
                 self.draw(request)
             else:
-                self.load(request.model)
+                self.load(request.model, asked=True)
 
 
 if __name__ == "__main__":
