@@ -201,14 +201,13 @@ def main() -> int:
         for _ in range(len(texts)):
             await pilot.press("ctrl+t")
         await pilot.press(HISTORY_KEY)
-        for text in texts:
+        for _ in texts:
             await pilot.pause(_BEAT)
-            await pilot.press("down")
-            await paste(pilot, pilot.app.screen.query_one("#search"), f"searched {text}")
-            await pilot.press("escape", "delete")
+            await pilot.press("delete")
             await pilot.pause(_BEAT)
-            await pilot.press("escape")
-        await pilot.press("escape", "f1")
+            await pilot.press("escape", "down")
+        await paste(pilot, pilot.app.screen.query_one("#search"), f"searched {' '.join(texts)}")
+        await pilot.press("escape", "escape", "f1")
         await pilot.pause(_BEAT)
         pilot.app.exit()
 
