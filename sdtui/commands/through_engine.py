@@ -143,8 +143,8 @@ class _Batch:
         self.take(Path(end.path))
 
     def _no_worker(self, trouble: Trouble) -> EngineError:
-        waiting = self._jobs("waits", "wait")
-        return EngineError(trouble.title, f"{trouble.message} {waiting}.", trouble.remedy)
+        message = f"{trouble.message} {self._jobs('waits', 'wait')}."
+        return EngineError(trouble.title, message, trouble.remedy)
 
     def _loss(self, *, stopped: bool) -> EngineError:
         kept = self._jobs("is kept, and goes on", "are kept, and go on")
@@ -155,12 +155,10 @@ class _Batch:
             f"{remedy}." if stopped else f"{remedy}; `sdtui engine logs` may say why.",
         )
 
-    def _jobs(self, one: str, several: str) -> str:
-        """The pending jobs as the subject of a sentence, with the verb for their number."""
+    def _jobs(self, does: str, do: str) -> str:
+        """The pending jobs as the subject of a sentence."""
         job_ids = list(self.pending)
-        if len(job_ids) == 1:
-            return f"Job {job_ids[0]} {one}"
-        return f"{len(job_ids)} jobs {several}"
+        return f"Job {job_ids[0]} {does}" if len(job_ids) == 1 else f"{len(job_ids)} jobs {do}"
 
 
 def _error(end: JobCancelled | JobFailed) -> GenerationError:

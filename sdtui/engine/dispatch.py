@@ -126,7 +126,8 @@ class Dispatcher:
     def pause(self, paused: bool) -> None:
         """Hold the waiting jobs back, or let them go on. Raises `SdtuiError` when it cannot."""
         self._queue.pause(paused)
-        self._trouble = None
+        if not paused:
+            self._trouble = None
         self._proceed()
 
     def cancel(self, request: Cancel) -> None:
@@ -375,9 +376,9 @@ class Dispatcher:
         """There will be no worker until someone asks for one; the jobs wait for that."""
         trouble = self._trouble = Trouble(
             title="The worker cannot be started",
-            message=f"It ended before it was ready. {cause.message}",
-            remedy="`sdtui engine logs` shows why; `sdtui doctor` checks the installation. Jobs are"
-            " kept, and go on with the next one that you ask for.",
+            message=cause.message,
+            remedy="`sdtui engine logs` shows why; `sdtui doctor` checks the installation. Jobs"
+            " wait; the next one that you ask for tries again.",
         )
         self._interrupt_job(cause)
         if request := self._models.wanted:

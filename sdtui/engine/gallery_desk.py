@@ -87,8 +87,6 @@ def _on_the_wire(picture: Picture, exists: bool) -> GalleryPicture:
     return GalleryPicture(
         job_id=job.id,
         params=job.params,
-        device=job.device,
-        dtype=job.dtype,
         path=picture.path,
         exists=exists,
         width=picture.width,

@@ -39,9 +39,9 @@ def put_aside_if_large() -> None:
     path = log_path()
     if not path.exists() or path.stat().st_size <= LARGEST_BYTES:
         return
-    former = former_path()
-    former.unlink(missing_ok=True)
-    with path.open("rb") as log, os.fdopen(_create(former), "wb") as copy:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    former = os.open(former_path(), flags, 0o600)
+    with path.open("rb") as log, os.fdopen(former, "wb") as copy:
         shutil.copyfileobj(log, copy)
     os.truncate(path, 0)
 
@@ -60,7 +60,3 @@ def lines() -> Iterator[str]:
         if path.exists():
             with path.open(encoding="utf-8", errors="replace") as file:
                 yield from file
-
-
-def _create(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

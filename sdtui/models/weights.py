@@ -42,7 +42,7 @@ class WeightsHash:
                 self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             _remember(self._key, self.sha256)
         except OSError:
-            log.exception("the hash of %s is not known for good", self._file)
+            log.exception("the hash of %s could not be learned, or not be remembered", self._file)
 
 
 def _record() -> Path:

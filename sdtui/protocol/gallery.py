@@ -60,8 +60,6 @@ class GalleryPicture(msgspec.Struct, frozen=True, kw_only=True):
 
     job_id: str
     params: GenerationParams
-    device: str
-    dtype: str
     path: str
     exists: bool
     width: int

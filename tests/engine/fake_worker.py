@@ -2,10 +2,11 @@
 
 The prompt says what to do, in words: `pause=0.05` (seconds a step), `die=3` (SIGKILL itself before
 that step), `die-once=3` (the same, but only the first time that this engine's folder sees it),
-`hang-once=3` (say and compute nothing more, the first time), `busy=3` (seconds of computing before
-the first step), `say=x` (a line for the log), `fail` (report an error), `noise` (draw what does
-not compress). Every other picture is one grey of `params.seed`. With `--broken` it does not start
-until this engine's folder holds a file `mended`.
+`hang-once=3` (say and compute nothing more, the first time), `hold=3` (wait before that step until
+this engine's folder holds a file `go`), `busy=3` (seconds of computing before the first step),
+`say=x` (a line for the log), `fail` (report an error), `noise` (draw what does not compress).
+Every other picture is one grey of `params.seed`. With `--broken` it does not start until this
+engine's folder holds a file `mended`.
 """
 
 from __future__ import annotations
@@ -83,23 +84,26 @@ class FakeWorker:
                         self.work.put(request)
         os._exit(0)
 
-    def load(self, model: str) -> None:
+    def load(self, model: str, *, asked: bool = False) -> None:
+        """Who asked for the model is answered also where it is loaded already."""
         if self.model != model:
             self.say(ComponentLoading(model=model, component="unet", index=0, count=1))
             time.sleep(0.05)
-            self.model = model
-            self.say(
-                ModelLoaded(
-                    model=model,
-                    device="cpu",
-                    device_name="fake",
-                    dtype="float32",
-                    parameters=1,
-                    size=4,
-                    memory=4,
-                    seconds=0.05,
-                )
+        elif not asked:
+            return
+        self.model = model
+        self.say(
+            ModelLoaded(
+                model=model,
+                device="cpu",
+                device_name="fake",
+                dtype="float32",
+                parameters=1,
+                size=4,
+                memory=4,
+                seconds=0.05,
             )
+        )
 
     def draw(self, job: RunJob) -> None:
         params, job_id = job.params, job.job_id
@@ -125,6 +129,9 @@ class FakeWorker:
                 os.kill(os.getpid(), signal.SIGKILL)
             if orders.get("hang-once") == str(step_index) and is_first_time():
                 signal.pause()
+            if orders.get("hold") == str(step_index):
+                while not (Path(os.environ["SDTUI_HOME"]) / "go").exists():
+                    time.sleep(0.01)
             if step_index == 0:
                 compute(float(orders.get("busy", 0)))
             adjusted = self.guidance.pop(job_id, guidance)
@@ -180,7 +187,7 @@ class FakeWorker:
             if isinstance(request, RunJob):
                 self.draw(request)
             else:
-                self.load(request.model)
+                self.load(request.model, asked=True)
 
 
 if __name__ == "__main__":

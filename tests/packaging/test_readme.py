@@ -25,14 +25,8 @@ def test_every_file_that_it_points_to_is_there() -> None:
 
 
 def test_every_option_that_it_names_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in (
-        [],
-        ["generate"],
-        ["doctor"],
-        ["engine", "stop"],
-        ["engine", "logs"],
-        ["queue"],
-    ):
+    commands = ("", "generate", "doctor", "history", "queue", "engine stop", "engine logs")
+    for command in map(str.split, commands):
         main([*command, "--help"])
     known = set(re.findall(r"--[a-z][a-z-]*", capsys.readouterr().out))
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", README))

@@ -214,8 +214,6 @@ def past_pictures(count: int, **changes: object) -> list[GalleryPicture]:
                 height=height,
                 preview_every=0,
             ),
-            "device": "cpu",
-            "dtype": "float32",
             "path": f"/pictures/2026-01-02/{count - index:04}-a-thing-{42 + index}.png",
             "exists": True,
             "width": width,

@@ -46,7 +46,12 @@ async def test_the_newest_picture_is_chosen_and_shown_with_all_its_parameters() 
     pictures = past_pictures(3, path="/pictures/fox.png")
     async with history(pictures) as stage:
         await stage.until_shown("/pictures/fox.png")
-        for shown in ("3 pictures", "seed 42 · 128×128 · 25 UniPC", "guidance   7.5", "cpu fp32"):
+        for shown in (
+            "3 pictures",
+            "seed 42 · 128×128 · 25 UniPC",
+            "guidance   7.5",
+            "took       1.3 s",
+        ):
             assert shown in stage.text
         await stage.press("down")
         await stage.until_shown("without  blurry")
@@ -85,6 +90,18 @@ async def test_a_picture_that_is_saved_meanwhile_comes_in_and_the_choice_stays()
         await stage.until_shown("3 pictures")
         await stage.until(lambda: screen(stage).pictures.picture == pictures[2])
         await stage.until_shown("a red apple on a blue background")
+
+
+async def test_a_picture_that_is_saved_meanwhile_leaves_the_focus_where_it_is() -> None:
+    pictures = past_pictures(3)
+    async with history(pictures[1:]) as stage:
+        await stage.press("tab")
+        assert stage.app.focused is screen(stage).details
+        stage.engine.pictures.insert(0, pictures[0])
+        await stage.press("r")
+        await stage.until_shown("3 pictures")
+        await stage.pilot.pause()
+        assert stage.app.focused is screen(stage).details
 
 
 async def test_words_are_searched_while_they_are_typed() -> None:
@@ -198,6 +215,13 @@ async def test_an_empty_history_says_what_will_be_here_and_its_keys_do_nothing()
         await stage.press("enter", "r", "d", "f", "y", "space", "space", "down", "end")
         assert isinstance(stage.app.screen, HistoryScreen)
         assert stage.engine.submitted() == []
+        await stage.press("slash")
+        await stage.type("h")
+        await stage.until_shown("Nothing found")
+        await stage.press("escape")
+        await stage.until_shown("No pictures yet")
+        await stage.press("h")
+        assert stage.app.screen is stage.main
 
 
 async def test_the_large_picture_leads_to_its_neighbours_and_back() -> None:

@@ -166,9 +166,15 @@ class HistoryScreen(Screen[GenerationParams | None]):
             _NOTHING_FOUND if words else _NO_FAVOURITES if self._favourites else _NOTHING_YET
         )
         self.empty.update(Content.assemble((title, "$value"), "\n\n", (text, "$label")))
-        if total and self.has_class("-empty") and not self.search.has_focus:
-            self.call_after_refresh(self.pictures.focus)
+        if self.has_class("-empty") != (not total) and not self.search.has_focus:
+            # A list that is hidden has no focus, and Textual would give it to the search.
+            self.set_focus(None)
+            self.call_after_refresh(self._focus_pictures)
         self.set_class(not total, "-empty")
+
+    def _focus_pictures(self) -> None:
+        if self.pictures.total and not self.has_class("-full"):
+            self.pictures.focus()
 
     @on(SearchInput.Changed)
     def _words_changed(self) -> None:
@@ -176,7 +182,8 @@ class HistoryScreen(Screen[GenerationParams | None]):
 
     @on(SearchInput.Left)
     def _search_left(self) -> None:
-        self.pictures.focus()
+        self.set_focus(None)
+        self._focus_pictures()
 
     @on(PictureList.Chosen)
     def _picture_chosen(self) -> None:

@@ -135,8 +135,9 @@ class MainScreen(MainLayout):
         self.prompt.set_counter(known.counter)
         self.negative.set_counter(known.counter)
         self._examples = known.examples
-        if self.run_view.preview.frame is None and self.bridge.running is None:
-            self.run_view.preview.show_empty(known.examples[:3], _EXAMPLE_KEY)
+        preview = self.run_view.preview
+        if preview.frame is None and not preview.shows_failure and self.bridge.running is None:
+            preview.show_empty(known.examples[:3], _EXAMPLE_KEY)
 
     # What the user changes ---------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from sdtui.tui.widgets.picture_row import when
 from sdtui.tui.widgets.still_picture import StillPicture
 
 _LEAST_PICTURE_LINES = 6
-_FIGURE_LINES = 18
+_FIGURE_LINES = 17
 """What the text below the picture takes when nothing in it is long."""
 
 _TEXT_COLUMNS = 38
@@ -75,7 +75,6 @@ def described(picture: GalleryPicture) -> Content:
         _row("scheduler", params.scheduler),
         _row("guidance", f"{params.guidance_scale:g}"),
         _row("model", params.model),
-        _row("device", f"{picture.device} {figures.dtype(picture.dtype)}"),
         _row("saved", when(picture.saved_at)),
         _row("took", figures.duration(picture.seconds)),
         _row("favourite", "yes" if picture.favourite else "no"),

@@ -54,6 +54,7 @@ class Preview(Container):
     """Holds the newest frame, paints it at most 15 times a second, and says what it shows.
 
     Between frames nothing runs. A picture stays until another one or a message replaces it.
+    `shows_failure` says that the message tells of something that went wrong.
     """
 
     DEFAULT_CSS = """
@@ -77,6 +78,7 @@ class Preview(Container):
         self._timer: Timer | None = None
         self._not_before = 0.0
         self._seed: int | None = None
+        self.shows_failure = False
         self._owed = False
         self._asked: Timer | None = None
         self._terminal_answers = False
@@ -145,6 +147,7 @@ class Preview(Container):
         if remedy:
             lines += [Content(""), Content.styled(clean(remedy, multiline=True), "$label")]
         self._say(lines, "failed")
+        self.shows_failure = True
 
     def clear(self) -> None:
         """Show nothing."""
@@ -194,6 +197,7 @@ class Preview(Container):
             return
         self._not_before = monotonic() + 1 / MAX_FRAMES_PER_SECOND
         self._caption(waiting.caption)
+        self.shows_failure = False
         self._message.display = False
         self._canvas.display = True
         self._place(waiting.frame)
@@ -238,6 +242,7 @@ class Preview(Container):
     def _say(self, lines: list[Content], caption: str) -> None:
         self._drop_waiting()
         self._settle()
+        self.shows_failure = False
         self._canvas.display = False
         self._canvas.show(None, 0, 0)
         self._message.display = bool(lines)
