@@ -177,6 +177,12 @@ def test_parts_of_another_kind_are_refused(model: Path, component: str, class_na
     assert component in error.message
 
 
+def test_a_part_whose_class_is_no_name_is_refused(model: Path) -> None:
+    change_json(model / "model_index.json", unet=["diffusers", ["UNet2DConditionModel"]])
+
+    assert "names nothing as unet" in refusal(model).message
+
+
 def test_a_model_with_a_second_text_encoder_is_refused(model: Path) -> None:
     second = {"text_encoder_2": ["transformers", "CLIPTextModelWithProjection"]}
     change_json(model / "model_index.json", **second)
