@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import sdtui
 from sdtui.commands.output import print_error
 from sdtui.errors import SdtuiError
+from sdtui.launcher import launch
 
 if TYPE_CHECKING:
     import typer
@@ -49,6 +50,9 @@ def _run_interface() -> int:
     from sdtui.commands.terminal import require_terminal
 
     require_terminal()
+    code = launch()
+    if code is not None:
+        return code
     # What an import makes stays, so looking for garbage in it only delays the first paint, and
     # later every key.
     gc.disable()
@@ -126,7 +130,7 @@ def _report_defect(error: Exception) -> int:
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.writelines(traceback.format_exception(error))
-        remedy = f"The details are in {log}: please report them."
+        remedy = f"The engine goes on. The details are in {log}: please report them."
     except OSError as refusal:
         remedy = f"Its details could not be written to {log}: {refusal.strerror}."
     print_error(

@@ -170,6 +170,13 @@ ACTIONS: tuple[Action, ...] = (
         footer=3,
     ),
     Action(
+        name="suspend",
+        keys=("ctrl+z",),
+        target="app.suspend_process",
+        help="Back to the shell, whose fg brings sdtui back",
+        group="sdtui",
+    ),
+    Action(
         name="quit",
         keys=("ctrl+q",),
         target="app.quit",

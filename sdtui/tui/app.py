@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import PurePath
@@ -25,8 +23,8 @@ if TYPE_CHECKING:
     from textual.driver import Driver
 
     from sdtui.tui.bridge import Connect
+    from sdtui.tui.driver import TerminalDriver
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SECOND_CTRL_C_SECONDS = 2.0
 
 
@@ -64,27 +62,16 @@ class SdtuiApp(App[None]):
         """The main screen lies under all others."""
         return self.main
 
-    def on_mount(self) -> None:
-        """A signal ends the application as a key does, so that the terminal is restored."""
-        if self.is_headless:
-            return
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, self._end_by_signal, number)
-
-    def _end_by_signal(self, number: int) -> None:
-        if not self._exit:
-            self.exit(return_code=128 + number)
-
     def get_driver_class(self) -> type[Driver]:
-        """The driver that notices when the terminal is gone."""
+        """The driver that tells what ends the interface from outside."""
         from sdtui.tui.driver import TerminalDriver
 
         return TerminalDriver
 
-    def on_terminal_driver_terminal_gone(self) -> None:
-        """The terminal's end is a hangup, whether or not the signal comes."""
-        self._end_by_signal(signal.SIGHUP)
+    def on_terminal_driver_signalled(self, event: TerminalDriver.Signalled) -> None:
+        """A signal ends the application as a key does, so that the terminal is restored."""
+        if not self._exit and self._exception is None:
+            self.exit(return_code=128 + event.number)
 
     async def on_event(self, event: events.Event) -> None:
         """What is pasted into a search is shown as it stands there, so it is cleaned before."""
@@ -141,18 +128,25 @@ class SdtuiApp(App[None]):
         if self.main.is_filled:
             self.main.run_view.preview.terminal_answered()
 
-    def _fatal_error(self) -> None:
-        from sdtui.tui.crash import report_of, write_crash_log
+    def _handle_exception(self, error: Exception) -> None:
+        """The first cause of the end stands: what fails in an ending application is no defect.
 
-        log = write_crash_log(self._exception)
-        self._exit_renderables.append(report_of(self._exception, log))
+        Widgets that are being filled, for one, find their parents closed.
+        """
+        if not self._exit:
+            super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """End without Textual's report, which prints the values of variables."""
         self._close_messages_no_wait()
 
 
 def run() -> int:
-    """Show the interface until the user leaves; the process's exit code."""
+    """Show the interface until it ends; the process's exit code. A defect of it is raised."""
     app = SdtuiApp()
     app.run()
+    if app._exception is not None:
+        raise app._exception
     unfinished = app.unfinished_jobs
     if unfinished and not app.return_code:
         jobs = "1 job still runs" if unfinished == 1 else f"{unfinished} jobs still run"

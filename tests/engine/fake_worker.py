@@ -2,10 +2,11 @@
 
 The prompt says what to do, in words: `pause=0.05` (seconds a step), `die=3` (SIGKILL itself before
 that step), `die-once=3` (the same, but only the first time that this engine's folder sees it),
-`hang-once=3` (say and compute nothing more, the first time), `busy=3` (seconds of computing before
-the first step), `say=x` (a line for the log), `fail` (report an error), `noise` (draw what does
-not compress). Every other picture is one grey of `params.seed`. With `--broken` it does not start
-until this engine's folder holds a file `mended`.
+`hang-once=3` (say and compute nothing more, the first time), `hold=3` (wait before that step until
+this engine's folder holds a file `go`), `busy=3` (seconds of computing before the first step),
+`say=x` (a line for the log), `fail` (report an error), `noise` (draw what does not compress).
+Every other picture is one grey of `params.seed`. With `--broken` it does not start until this
+engine's folder holds a file `mended`.
 """
 
 from __future__ import annotations
@@ -88,18 +89,21 @@ class FakeWorker:
             self.say(ComponentLoading(model=model, component="unet", index=0, count=1))
             time.sleep(0.05)
             self.model = model
-            self.say(
-                ModelLoaded(
-                    model=model,
-                    device="cpu",
-                    device_name="fake",
-                    dtype="float32",
-                    parameters=1,
-                    size=4,
-                    memory=4,
-                    seconds=0.05,
-                )
+            self.tell_model()
+
+    def tell_model(self) -> None:
+        self.say(
+            ModelLoaded(
+                model=self.model,
+                device="cpu",
+                device_name="fake",
+                dtype="float32",
+                parameters=1,
+                size=4,
+                memory=4,
+                seconds=0.05,
             )
+        )
 
     def draw(self, job: RunJob) -> None:
         params, job_id = job.params, job.job_id
@@ -125,6 +129,9 @@ class FakeWorker:
                 os.kill(os.getpid(), signal.SIGKILL)
             if orders.get("hang-once") == str(step_index) and is_first_time():
                 signal.pause()
+            if orders.get("hold") == str(step_index):
+                while not (Path(os.environ["SDTUI_HOME"]) / "go").exists():
+                    time.sleep(0.01)
             if step_index == 0:
                 compute(float(orders.get("busy", 0)))
             adjusted = self.guidance.pop(job_id, guidance)
@@ -179,6 +186,8 @@ class FakeWorker:
             request = self.work.get()
             if isinstance(request, RunJob):
                 self.draw(request)
+            elif request.model == self.model:
+                self.tell_model()
             else:
                 self.load(request.model)
 

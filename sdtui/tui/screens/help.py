@@ -18,6 +18,7 @@ from sdtui.tui.stylesheets import styles_dir
 _TYPING = (
     ("⏎", "in a prompt", "Make the picture"),
     ("⇧⏎ ^j", "in a prompt", "Start another line"),
+    ("^/ ^y", "in a prompt", "Undo an edit, do it again"),
     ("⇥ ⇧⇥", "anywhere", "Go to the next or previous pane"),
     ("↑ ↓", "in the settings", "Choose a setting"),
     ("← → − +", "in the settings", "Change it; with Shift ten times as much"),
