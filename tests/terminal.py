@@ -74,6 +74,10 @@ class Terminal:
         """Type."""
         os.write(self._ours, keys.encode())
 
+    def erase(self) -> None:
+        """Lose what the screen shows, as to another program that had the terminal meanwhile."""
+        self._screen.reset()
+
     def wait_for(self, what: str | Callable[[str], bool]) -> str:
         """Read until the screen shows `what`, and return the screen's text."""
         shown = (lambda text: what in text) if isinstance(what, str) else what

@@ -62,6 +62,8 @@ class SdtuiApp(App[None]):
 
     def on_mount(self) -> None:
         """A signal ends the application as a key does, so that the terminal is restored."""
+        # What the shell wrote meanwhile, Textual leaves on the screen.
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         if self.is_headless:
             return
         loop = asyncio.get_running_loop()

@@ -76,6 +76,18 @@ def test_leaving_says_that_the_run_goes_on() -> None:
         assert b"1 job still runs; sdtui shows it again" in terminal.output
 
 
+def test_the_screen_is_whole_again_after_the_shell_had_the_terminal() -> None:
+    with interface() as terminal:
+        terminal.wait_for("ready")
+        terminal.process.send_signal(signal.SIGTSTP)
+        terminal.wait_for(lambda _: terminal.output.endswith(b"\x1b[?1004l"))
+        os.waitpid(terminal.process.pid, os.WUNTRACED)
+        terminal.erase()
+        terminal.process.send_signal(signal.SIGCONT)
+        terminal.wait_for("ready")
+        terminal.wait_for("a red apple")
+
+
 def test_a_closed_terminal_ends_the_interface() -> None:
     with interface() as terminal:
         terminal.wait_for("ready")

@@ -10,6 +10,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Static
@@ -28,11 +29,11 @@ from sdtui.protocol.events import (
 )
 from sdtui.text import clean
 from sdtui.tui import figures
-from sdtui.tui.renderers import Frame
-from sdtui.tui.renderers.half_blocks import fit
+from sdtui.tui.renderers import Frame, fit
+from sdtui.tui.renderers.choice import make_renderer
 from sdtui.tui.widgets.pixel_canvas import PixelCanvas
 
-MAX_FRAMES_PER_SECOND = 15
+MAX_FRAMES_PER_SECOND = 30
 TITLE = "preview"
 _QUESTION = "\x1b[?2026$p"
 """DECRQM for synchronized output: whatever the answer, it comes when all before it was read."""
@@ -45,10 +46,11 @@ class _Waiting:
 
     frame: Frame
     caption: str
+    is_final: bool
 
 
 class Preview(Container):
-    """Holds the newest frame, paints it at most 15 times a second, and says what it shows.
+    """Holds the newest frame, paints it at most 30 times a second, and says what it shows.
 
     Between frames nothing runs. A picture stays until another one or a message replaces it.
     """
@@ -68,11 +70,12 @@ class Preview(Container):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._canvas = PixelCanvas(id="preview-canvas")
+        self._canvas = PixelCanvas(make_renderer, id="preview-canvas")
         self._message = Static(id="preview-message")
         self._waiting: _Waiting | None = None
         self._timer: Timer | None = None
         self._not_before = 0.0
+        self._room = Size(0, 0)
         self._seed: int | None = None
         self._owed = False
         self._asked: Timer | None = None
@@ -95,7 +98,7 @@ class Preview(Container):
         self, rgb: bytes, width: int, height: int, *, caption: str = "", final: bool = False
     ) -> None:
         """Show RGB8 pixels under `caption`. A `final` picture is painted without waiting."""
-        self._waiting = _Waiting(Frame(rgb, width, height), caption)
+        self._waiting = _Waiting(Frame(rgb, width, height), caption, final)
         self._owed = self._owed or not final
         wait = 0.0 if final else self._not_before - monotonic()
         if wait <= 0:
@@ -179,6 +182,7 @@ class Preview(Container):
 
     def on_resize(self, event: events.Resize) -> None:
         """Fit the picture to the pane's new size."""
+        self._room = self.content_size
         if self.frame is not None:
             self._place(self.frame)
 
@@ -191,7 +195,7 @@ class Preview(Container):
         self._caption(waiting.caption)
         self._message.display = False
         self._canvas.display = True
-        self._place(waiting.frame)
+        self._place(waiting.frame, exact=waiting.is_final)
 
     def on_pixel_canvas_painted(self, event: PixelCanvas.Painted) -> None:
         """Ask the terminal, behind the frame, whether it has come so far."""
@@ -224,11 +228,12 @@ class Preview(Container):
             self._owed = False
             self.post_message(self.FramePainted())
 
-    def _place(self, frame: Frame) -> None:
-        columns, rows = self.content_size
+    def _place(self, frame: Frame, *, exact: bool = True) -> None:
+        # A hidden pane has no size; seen again, it most often has the one that it had.
+        columns, rows = self.content_size if self.content_size.area else self._room
         if columns and rows:
             columns, rows = fit(frame.width, frame.height, columns, rows)
-        self._canvas.show(frame, columns, rows)
+        self._canvas.show(frame, columns, rows, exact=exact)
 
     def _say(self, lines: list[Content], caption: str) -> None:
         self._drop_waiting()
@@ -245,7 +250,10 @@ class Preview(Container):
             parts.append(Content(f" · {clean(words, limit=80)}"))
         title = Content("").join(parts)
         if title != self._border_title:
-            self.border_title = title
+            # `border_title` would repaint the pane, the picture included.
+            self._border_title = title
+            top_line = Region(0, 0, self.outer_size.width, 1)
+            self.refresh(top_line.translate(-self.content_offset))
 
     def _drop_waiting(self) -> None:
         self._stop_timer()
