@@ -47,8 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run_interface() -> int:
     from sdtui.commands.terminal import require_terminal
+    from sdtui.tui.renderers.choice import wanted_renderer
 
     require_terminal()
+    wanted_renderer()
     # What an import makes stays, so looking for garbage in it only delays the first paint, and
     # later every key.
     gc.disable()
@@ -76,9 +78,12 @@ def _run_command(arguments: list[str]) -> int:
 
 
 def _commands() -> typer.Typer:
+    # typer looks the types of the options up among this module's names.
+    global typer
     import typer
 
     from sdtui.commands import doctor, engine, generate, models
+    from sdtui.tui.renderers.choice import AUTO, NAMES, VARIABLE
 
     app = typer.Typer(
         help=(
@@ -97,13 +102,20 @@ def _commands() -> typer.Typer:
             print(f"sdtui {sdtui.__version__}")
             raise typer.Exit
 
-    @app.callback()
+    @app.callback(invoke_without_command=True)
     def options(
+        context: typer.Context,
+        renderer: str = typer.Option(
+            AUTO,
+            envvar=VARIABLE,
+            help=f"How the interface shows pictures: {', '.join((AUTO, *NAMES))}.",
+        ),
         version: bool = typer.Option(
             False, "--version", help="Print the version.", callback=print_version, is_eager=True
         ),
-    ) -> None:
-        pass
+    ) -> int:
+        os.environ[VARIABLE] = renderer
+        return 0 if context.invoked_subcommand else _run_interface()
 
     app.command()(generate.generate)
     app.command()(models.models)

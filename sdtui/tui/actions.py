@@ -104,6 +104,13 @@ ACTIONS: tuple[Action, ...] = (
         footer=6,
     ),
     Action(
+        name="renderer",
+        keys=("f7", "b"),
+        target="screen.next_renderer",
+        help="Show pictures in another way: finer blocks, pixels, characters",
+        group="view",
+    ),
+    Action(
         name="explanations",
         keys=("f4", "e"),
         target="screen.explanations",

@@ -17,6 +17,7 @@ from sdtui.params import GenerationParams
 from sdtui.tui.actions import ACTIONS, bindings
 from sdtui.tui.screens.main import MainScreen
 from sdtui.tui.stylesheets import styles_dir
+from sdtui.tui.terminal_answers import TerminalAnswered, listen
 from sdtui.tui.themes import DARK, LIGHT
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class SdtuiApp(App[None]):
         self, connect: Connect | None = None, start: GenerationParams | None = None
     ) -> None:
         super().__init__()
+        listen()
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         # Nothing is styled yet, so nothing need be told: the first paint parses its styles once.
@@ -114,6 +116,11 @@ class SdtuiApp(App[None]):
         """The terminal answered: the preview's pace hangs on it."""
         if self.main.is_filled:
             self.main.run_view.preview.terminal_answered()
+
+    def on_terminal_answered(self, message: TerminalAnswered) -> None:
+        """The terminal said what it can show."""
+        if self.main.is_filled:
+            self.main.run_view.preview.take_answers(message.answers)
 
     def _fatal_error(self) -> None:
         from sdtui.tui.crash import report_of, write_crash_log

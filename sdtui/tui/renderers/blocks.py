@@ -14,7 +14,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from textual.strip import Strip
 
 from sdtui.tui.renderers import Frame
 from sdtui.tui.renderers.pixel_strip import PALETTES, TRUECOLOR, Cells, Codes, Pen, PixelStrip
@@ -92,7 +91,7 @@ class Blocks(ABC):
         self._codes = Codes(palette.foreground, palette.background) if palette else TRUECOLOR
         self._grid = _NOTHING
         self._changed: NDArray[np.bool_] = np.zeros((0, 0), dtype=bool)
-        self._strips: list[Strip] | None = None
+        self._strips: list[PixelStrip] | None = None
 
     @abstractmethod
     def fit(self, pixels: Bytes) -> Fit:
@@ -147,7 +146,7 @@ class Blocks(ABC):
         fit.shape[ink == paper] = 0
         return _Grid(fit.shape, ink, paper, true_ink, true_paper, fit.shown)
 
-    def strips(self) -> Sequence[Strip]:
+    def strips(self) -> Sequence[PixelStrip]:
         """The whole picture as encoded lines."""
         if self._strips is None:
             grid = self._grid

@@ -266,6 +266,10 @@ class MainScreen(MainLayout):
         """Show or hide the sentence under each stage."""
         self.run_view.log.explanations = not self.run_view.log.explanations
 
+    def action_next_renderer(self) -> None:
+        """Show pictures in another of the ways that may work here."""
+        self.status.note(f"pictures as {self.run_view.preview.next_renderer()}")
+
     def action_output_folder(self) -> None:
         """Say where pictures are saved."""
         from sdtui.paths import images_dir

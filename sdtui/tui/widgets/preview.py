@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from time import monotonic
 
 from textual import events
@@ -30,7 +33,9 @@ from sdtui.protocol.events import (
 from sdtui.text import clean
 from sdtui.tui import figures
 from sdtui.tui.renderers import Frame, fit
-from sdtui.tui.renderers.choice import make_renderer
+from sdtui.tui.renderers.choice import RendererChoice, wanted_renderer
+from sdtui.tui.renderers.tmux import outer_terminal
+from sdtui.tui.terminal_answers import TerminalAnswers, cell_of_window, questions
 from sdtui.tui.widgets.pixel_canvas import PixelCanvas
 
 MAX_FRAMES_PER_SECOND = 30
@@ -70,7 +75,8 @@ class Preview(Container):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._canvas = PixelCanvas(make_renderer, id="preview-canvas")
+        self.choice = RendererChoice(wanted_renderer(), TerminalAnswers())
+        self._canvas = PixelCanvas(self.choice.make, id="preview-canvas")
         self._message = Static(id="preview-message")
         self._waiting: _Waiting | None = None
         self._timer: Timer | None = None
@@ -86,6 +92,45 @@ class Preview(Container):
         """The picture, and the words that stand in its place."""
         yield self._canvas
         yield self._message
+
+    def on_mount(self) -> None:
+        """Ask the terminal what it can show; the first paint is over by now."""
+        driver = self.app._driver
+        if driver is not None and not self.app.is_headless:
+            driver.write(questions(os.environ))
+
+    # The renderer ------------------------------------------------------------------------------
+
+    @property
+    def renderer_name(self) -> str:
+        """How pictures are shown now."""
+        return self.choice.name(no_color=self.app.no_color)
+
+    def take_answers(self, answers: TerminalAnswers) -> None:
+        """The terminal has said what it can show."""
+        if answers.is_complete and answers.kitty and os.environ.get("TMUX"):
+            # tmux has answered with its own name.
+            self.run_worker(partial(self._ask_tmux, answers), thread=True, group="tmux")
+        else:
+            self._use(answers)
+
+    def _ask_tmux(self, answers: TerminalAnswers) -> None:
+        answers = replace(answers, name=outer_terminal())
+        self.app.call_from_thread(self._use, answers)
+
+    def _use(self, answers: TerminalAnswers) -> None:
+        if answers.cell is None and sys.__stdin__ is not None:
+            answers = replace(answers, cell=cell_of_window(sys.__stdin__.fileno()))
+        before = self.renderer_name
+        self.choice.answers = answers
+        if self.renderer_name != before:
+            self._canvas.change_renderer()
+
+    def next_renderer(self) -> str:
+        """Show pictures in another way; which one it is."""
+        self.choice.next()
+        self._canvas.change_renderer()
+        return self.renderer_name
 
     # What the pane shows -----------------------------------------------------------------------
 
