@@ -47,10 +47,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run_interface() -> int:
     from sdtui.commands.terminal import require_terminal
+    from sdtui.tui.link import byte_limit
     from sdtui.tui.renderers.choice import wanted_renderer
 
     require_terminal()
     wanted_renderer()
+    byte_limit()
     # What an import makes stays, so looking for garbage in it only delays the first paint, and
     # later every key.
     gc.disable()

@@ -158,14 +158,15 @@ class Blocks(ABC):
 
     def changes(self, column: int, row: int) -> str | None:
         """The changed cells, each run of them at its place."""
-        rows, columns = np.nonzero(self._changed)
-        places = rows * self._changed.shape[1] + columns
-        # A run that reaches over the end of a line begins again on the next.
-        begins = (np.diff(places, prepend=-2) != 1) | (columns == 0)
-        moves = {
-            number: f"\x1b[{row + rows[number] + 1};{column + columns[number] + 1}H"
-            for number in np.flatnonzero(begins).tolist()
-        }
+        rows, columns = (places.tolist() for places in np.nonzero(self._changed))
+        moves = {}
+        last_row, next_column = -1, -1
+        for number, (y, x) in enumerate(zip(rows, columns, strict=True)):
+            if y != last_row:
+                moves[number] = f"\x1b[{row + y + 1};{column + x + 1}H"
+            elif x != next_column:
+                moves[number] = f"\x1b[{x - next_column}C"
+            last_row, next_column = y, x + 1
         if not moves:
             return ""
         pen = Pen(self._codes)

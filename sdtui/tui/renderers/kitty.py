@@ -97,6 +97,7 @@ class Kitty:
         self._cells = (0, 0)
         self._exact = True
         self._is_sent = False
+        self._strips: list[Strip] = []
 
     def draw(self, frame: Frame, columns: int, rows: int, tolerance: int = 0) -> None:
         """Take the frame as the one to send."""
@@ -105,17 +106,18 @@ class Kitty:
         self._frame = frame
         self._exact = not tolerance
         self._is_sent = False
+        self._strips = []
 
     def strips(self) -> Sequence[Strip]:
         """The placeholders."""
         columns, rows = self._cells
-        if self._frame is None:
-            return []
-        self._half_blocks.draw(self._frame, columns, rows)
-        return [
-            PlaceholderStrip(pixels, self._image, row)
-            for row, pixels in enumerate(self._half_blocks.strips())
-        ]
+        if self._frame is not None and not self._strips:
+            self._half_blocks.draw(self._frame, columns, rows)
+            self._strips = [
+                PlaceholderStrip(pixels, self._image, row)
+                for row, pixels in enumerate(self._half_blocks.strips())
+            ]
+        return self._strips
 
     def changes(self, column: int, row: int) -> str | None:
         """The pixels; the cells stay as they are."""

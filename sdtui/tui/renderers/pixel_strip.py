@@ -156,6 +156,11 @@ class PixelStrip(Strip):
         """Number of cells in the strip."""
         return self.cell_length
 
+    @property
+    def encoded_size(self) -> int:
+        """Bytes of the line as it was painted; none while it has not been, or not in one piece."""
+        return len((self._render_cache or "").encode())
+
     def __bool__(self) -> bool:
         return self.cell_length > 0
 

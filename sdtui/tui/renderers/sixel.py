@@ -60,21 +60,23 @@ class Sixel:
         self._frame: Frame | None = None
         self._cells = (0, 0)
         self._colours = COLOURS
+        self._strips: list[Strip] = []
         self.is_covered = True
 
     def draw(self, frame: Frame, columns: int, rows: int, tolerance: int = 0) -> None:
         """Take the frame as the one to send."""
         self._frame = frame
+        self._strips = []
         self._cells = (columns, rows)
         self._colours = PREVIEW_COLOURS if tolerance else COLOURS
         self.is_covered = True
 
     def strips(self) -> Sequence[Strip]:
         """Half blocks, for a moment or for as long as something lies over the picture."""
-        if self._frame is None:
-            return []
-        self._half_blocks.draw(self._frame, *self._cells)
-        return [_CoveringStrip(pixels, self) for pixels in self._half_blocks.strips()]
+        if self._frame is not None and not self._strips:
+            self._half_blocks.draw(self._frame, *self._cells)
+            self._strips = [_CoveringStrip(pixels, self) for pixels in self._half_blocks.strips()]
+        return self._strips
 
     def changes(self, column: int, row: int) -> str | None:
         """The picture; the cells below it stay as they are."""

@@ -103,6 +103,8 @@ class MainScreen(MainLayout):
     def on_preview_frame_painted(self) -> None:
         """The terminal has the frame."""
         self._frame_is_answered()
+        if not self.app.is_headless:
+            self.status.show_link(self.run_view.preview.link_figures)
 
     def _frame_is_answered(self) -> None:
         """Every preview is answered by one credit, be it painted, replaced or dropped."""

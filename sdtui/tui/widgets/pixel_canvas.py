@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from textual.geometry import Region
 from textual.message import Message
@@ -29,8 +30,15 @@ class PixelCanvas(Widget):
     """
     ALLOW_SELECT = False
 
+    @dataclass
     class Painted(Message):
-        """A frame that was not on the screen before was just written to it."""
+        """A frame that was not on the screen before was just written to it.
+
+        It took about `size` bytes, for changes or for the `whole` picture.
+        """
+
+        size: int
+        whole: bool
 
     def __init__(
         self, make_renderer: Callable[[Widget], Renderer], *, id: str | None = None
@@ -107,20 +115,24 @@ class PixelCanvas(Widget):
         if changes is None:
             return False
         self._write(changes)
-        self._tell()
+        self._tell(len(changes.encode()), whole=False)
         return True
 
     def _complete(self) -> None:
         """The compositor has painted the strips: add what they lack."""
+        if self._drawn is None:
+            return
         place = self._clear_view()
-        if place is not None and self._drawn is not None:
-            self._write(self.renderer.overlay(*place.offset))
-        self._tell()
+        overlay = self.renderer.overlay(*place.offset) if place is not None else ""
+        self._write(overlay)
+        if self._frame is not self._painted:
+            lines = sum(_size(strip) for strip in self.renderer.strips())
+            self._tell(lines + len(overlay.encode()), whole=True)
 
-    def _tell(self) -> None:
+    def _tell(self, size: int, *, whole: bool) -> None:
         if self._frame is not self._painted:
             self._painted = self._frame
-            self.post_message(self.Painted())
+            self.post_message(self.Painted(size, whole))
 
     def _write(self, sequences: str) -> None:
         """Write in one piece, and leave the cursor where the compositor leaves it."""
@@ -157,3 +169,9 @@ class PixelCanvas(Widget):
     def _cells(self) -> tuple[float, float]:
         width, height = self.styles.width, self.styles.height
         return (width.value if width else 0, height.value if height else 0)
+
+
+def _size(strip: Strip) -> int:
+    from sdtui.tui.renderers.pixel_strip import PixelStrip
+
+    return strip.encoded_size if isinstance(strip, PixelStrip) else strip.cell_length

@@ -32,8 +32,9 @@ from sdtui.protocol.events import (
 )
 from sdtui.text import clean
 from sdtui.tui import figures
+from sdtui.tui.link import Link, byte_limit
 from sdtui.tui.renderers import Frame, fit
-from sdtui.tui.renderers.choice import RendererChoice, wanted_renderer
+from sdtui.tui.renderers.choice import AUTO, RendererChoice, wanted_renderer
 from sdtui.tui.renderers.tmux import outer_terminal
 from sdtui.tui.terminal_answers import TerminalAnswers, cell_of_window, questions
 from sdtui.tui.widgets.pixel_canvas import PixelCanvas
@@ -81,6 +82,9 @@ class Preview(Container):
         self._waiting: _Waiting | None = None
         self._timer: Timer | None = None
         self._not_before = 0.0
+        self._asked_at = 0.0
+        self._asked_whole = False
+        self.link = Link(byte_limit())
         self._room = Size(0, 0)
         self._seed: int | None = None
         self._owed = False
@@ -98,6 +102,7 @@ class Preview(Container):
         driver = self.app._driver
         if driver is not None and not self.app.is_headless:
             driver.write(questions(os.environ))
+            self._asked_at = monotonic()
 
     # The renderer ------------------------------------------------------------------------------
 
@@ -108,6 +113,8 @@ class Preview(Container):
 
     def take_answers(self, answers: TerminalAnswers) -> None:
         """The terminal has said what it can show."""
+        if answers.is_complete and not self.choice.answers.is_complete:
+            self.link.round_trip = monotonic() - self._asked_at
         if answers.is_complete and answers.kitty and os.environ.get("TMUX"):
             # tmux has answered with its own name.
             self.run_worker(partial(self._ask_tmux, answers), thread=True, group="tmux")
@@ -145,7 +152,7 @@ class Preview(Container):
         """Show RGB8 pixels under `caption`. A `final` picture is painted without waiting."""
         self._waiting = _Waiting(Frame(rgb, width, height), caption, final)
         self._owed = self._owed or not final
-        wait = 0.0 if final else self._not_before - monotonic()
+        wait = 0.0 if final else max(self._not_before - monotonic(), self.link.wait_seconds)
         if wait <= 0:
             self._paint()
         elif self._timer is None:
@@ -205,8 +212,10 @@ class Preview(Container):
                 self.show_loading(f"loading {component}", f"{index + 1} of {count}")
             case JobStarted(params=params):
                 self._seed = params.seed
+                self.link.begin(params.preview_every)
                 self._caption("the last picture" if self.frame else "starting")
             case PreviewReady(step_index=step_index, width=width, height=height, rgb=rgb):
+                self.link.preview_came(step_index)
                 self.show_frame(rgb, width, height, caption=f"x0 at step {step_index + 1}")
             case ImageDecoded(width=width, height=height, rgb=rgb):
                 caption = self._picture_caption(width, height)
@@ -218,6 +227,11 @@ class Preview(Container):
                 self.show_stopped(completed, count)
             case JobFailed() | ModelFailed():
                 self.show_failure(event.title, event.message, event.remedy)
+
+    def link_figures(self) -> str:
+        """The renderer, and what its pictures take: for the status line."""
+        automatic = " (auto)" if self.choice.wanted == AUTO else ""
+        return "  ".join([f"{self.renderer_name}{automatic}", *self.link.figures()])
 
     def _picture_caption(self, width: int, height: int) -> str:
         size = f"{width}×{height}"
@@ -245,11 +259,13 @@ class Preview(Container):
     def on_pixel_canvas_painted(self, event: PixelCanvas.Painted) -> None:
         """Ask the terminal, behind the frame, whether it has come so far."""
         event.stop()
+        self.link.sent(event.size)
         driver = self.app._driver
         if not self._owed or self._asked is not None:
             return
         if driver is not None and not self.app.is_headless:
             driver.write(_QUESTION)
+            self._asked_at, self._asked_whole = monotonic(), event.whole
         if self._terminal_answers:
             self._asked = self.set_timer(_ANSWER_SECONDS, self._no_answer)
         else:
@@ -259,6 +275,8 @@ class Preview(Container):
         """The terminal has answered `DECRQM 2026`, ours or the one that Textual starts with."""
         self._terminal_answers = True
         if self._asked is not None:
+            if not self._asked_whole:
+                self.link.carried(monotonic() - self._asked_at)
             self._settle()
 
     def _no_answer(self) -> None:
@@ -277,7 +295,10 @@ class Preview(Container):
         # A hidden pane has no size; seen again, it most often has the one that it had.
         columns, rows = self.content_size if self.content_size.area else self._room
         if columns and rows:
-            columns, rows = fit(frame.width, frame.height, columns, rows)
+            scale = 1.0 if exact else self.link.scale
+            columns, rows = fit(
+                frame.width, frame.height, max(1, int(columns * scale)), max(1, int(rows * scale))
+            )
         self._canvas.show(frame, columns, rows, exact=exact)
 
     def _say(self, lines: list[Content], caption: str) -> None:
