@@ -105,7 +105,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         name="renderer",
-        keys=("f7", "b"),
+        keys=("f12", "b"),
         target="screen.next_renderer",
         help="Show pictures in another way: finer blocks, pixels, characters",
         group="view",

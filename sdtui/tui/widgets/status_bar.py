@@ -106,8 +106,9 @@ class StatusBar(PacedWidget):
     def render(self) -> Content:
         """The two sides; the left one gives way where both do not fit."""
         right = self._right()
-        link = Content.styled(f"{clean(self._link_words())}   ", "$label")
-        if link.cell_length > 3 and self.size.width - right.cell_length - link.cell_length > _LEAST:
+        words = "" if self._note else clean(self._link_words())
+        link = Content.styled(f"{words}   ", "$label")
+        if words and self.size.width - right.cell_length - link.cell_length > _LEAST:
             right = Content.assemble(link, right)
         room = max(self.size.width - right.cell_length - 2, 0)
         left = self._left().truncate(room, ellipsis=True)
