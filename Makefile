@@ -26,7 +26,7 @@ help:
 	@echo 'make run      install what is missing and start sdtui (ARGS="--help" passes arguments)'
 	@echo 'make test     install the development tools and run every test (ARGS passes to pytest)'
 	@echo 'make test-terminals  install real terminals (apt, as root) and run the tests in them'
-	@echo 'make soak     kill 250 workers and engines at random moments and look for lost jobs'
+	@echo 'make soak     the long campaigns: kills, 175 ends, 500 pictures, 10,000 sets of parameters'
 	@echo 'make check    lint, formatting, types, and who may import whom'
 	@echo 'make bench    run the benchmarks (BENCH=first_paint runs one)'
 	@echo 'make install  only make .venv and install'
@@ -47,7 +47,9 @@ test-terminals: $(DEV_INSTALLED)
 	@$(BIN)/python -m pytest tests/terminals $(ARGS)
 
 soak: $(DEV_INSTALLED)
-	@SDTUI_KILLS=250 $(BIN)/python -m pytest -s --timeout 1800 tests/engine/test_kills.py $(ARGS)
+	@SDTUI_KILLS=200 SDTUI_ENDS=25 SDTUI_DEATHS=100 SDTUI_SOAK=500 SDTUI_PARAMETER_SETS=10000 \
+		$(BIN)/python -m pytest -s --timeout 7200 tests/engine/test_kills.py tests/tui/lives \
+		tests/engine/test_soak.py tests/test_parameter_sets.py $(ARGS)
 
 check: $(DEV_INSTALLED)
 	@$(BIN)/ruff check

@@ -13,21 +13,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import fcntl
 import os
-import pty
 import signal
 import statistics
-import struct
-import subprocess
 import sys
 import tempfile
-import termios
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from benchmarks._pseudo_terminal import ANSWER, QUESTION, SDTUI, start
 from sdtui.engine.client import EngineClient
 from sdtui.params import GenerationParams
 from sdtui.protocol.events import PreviewReady, StepCompleted
@@ -36,7 +32,6 @@ LIMIT_MS = 50.0
 KEYS_PER_SECOND = 20
 COLUMNS, LINES = 160, 48
 STEPS = 200
-_QUESTION, _ANSWER = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
 _ALPHABET = [chr(code) for code in range(0x0400, 0x0500)] + [chr(c) for c in range(0x1E00, 0x1F00)]
 """Letters that the interface never shows by itself."""
 
@@ -45,17 +40,7 @@ class Pty:
     """The app on a pty. `seen` maps each letter on the way to when its echo was read."""
 
     def __init__(self) -> None:
-        self._ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "sdtui"],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env=os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"},
-            start_new_session=True,
-        )
-        os.close(theirs)
+        self.process, self._ours = start(SDTUI, COLUMNS, LINES)
         os.set_blocking(self._ours, False)
         self.received = 0
         self.sent_at: dict[bytes, float] = {}
@@ -88,8 +73,8 @@ class Pty:
         window = self._tail + data
         for text in [text for text in self.sent_at if text in window]:
             self.latency[text] = now - self.sent_at.pop(text)
-        for _ in range(window.count(_QUESTION) - self._tail.count(_QUESTION)):
-            os.write(self._ours, _ANSWER)
+        for _ in range(window.count(QUESTION) - self._tail.count(QUESTION)):
+            os.write(self._ours, ANSWER)
         self._tail = window[-16:]
 
     async def close(self) -> None:

@@ -12,17 +12,12 @@ where it is installed.
 from __future__ import annotations
 
 import argparse
-import fcntl
 import importlib.util
 import json
 import os
-import pty
 import statistics
-import struct
-import subprocess
 import sys
 import tempfile
-import termios
 import threading
 import time
 from itertools import pairwise
@@ -33,6 +28,10 @@ from PIL import Image
 
 if TYPE_CHECKING:
     from sdtui.tui.renderers import Renderer
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from benchmarks._pseudo_terminal import start
 
 SEQUENCE = Path(__file__).parent / "data" / "x0_sequence.png"
 ROUNDS = 3
@@ -143,17 +142,8 @@ def measure(peer: str, columns: int, rows: int) -> tuple[float, float]:
     """Median CPU milliseconds and bytes a frame of one renderer."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        ours, theirs = pty.openpty()
-        fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        process = subprocess.Popen(
-            [sys.executable, __file__, "--child", peer, "--report", str(report)],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env=os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"},
-            start_new_session=True,
-        )
-        os.close(theirs)
+        command = [sys.executable, __file__, "--child", peer, "--report", str(report)]
+        process, ours = start(command, columns, rows)
         drain = threading.Thread(target=_read_all, args=(ours,), daemon=True)
         drain.start()
         process.wait(timeout=300)

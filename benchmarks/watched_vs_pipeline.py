@@ -13,17 +13,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import fcntl
 import json
 import os
-import pty
 import shutil
 import statistics
-import struct
-import subprocess
 import sys
 import tempfile
-import termios
 import threading
 from itertools import pairwise
 from pathlib import Path
@@ -32,6 +27,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from benchmarks._pseudo_terminal import ANSWER, QUESTION, SDTUI, start
 from benchmarks.loop_vs_pipeline import PIPELINE, Race, Times, random_cpu_network
 from sdtui.diffusion.components import LoadedComponents, load
 from sdtui.engine.client import EngineClient
@@ -39,7 +35,6 @@ from sdtui.params import GenerationParams
 from sdtui.protocol.events import FINAL_EVENTS, JobSaved, PreviewReady, StepCompleted
 
 LIMIT = 1 / 1.03
-_QUERY, _ANSWER = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
 
 
 def save_model(folder: Path) -> LoadedComponents:
@@ -54,17 +49,7 @@ class WatchingInterface:
     """`sdtui` on a pseudo-terminal that takes everything and answers what a terminal answers."""
 
     def __enter__(self) -> WatchingInterface:
-        self._ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "sdtui"],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-            env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
-        )
-        os.close(theirs)
+        self._process, self._ours = start(SDTUI, 120, 40)
         self.received = 0
         threading.Thread(target=self._drain, daemon=True).start()
         return self
@@ -80,8 +65,8 @@ class WatchingInterface:
             except OSError:
                 return
             self.received += len(data)
-            for _ in range(data.count(_QUERY)):
-                os.write(self._ours, _ANSWER)
+            for _ in range(data.count(QUESTION)):
+                os.write(self._ours, ANSWER)
 
 
 async def run_job(client: EngineClient, params: GenerationParams) -> tuple[list[float], int]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import sdtui
 from sdtui.commands.output import print_error
 from sdtui.errors import SdtuiError
+from sdtui.launcher import launch
 
 if TYPE_CHECKING:
     import typer
@@ -53,6 +54,9 @@ def _run_interface() -> int:
     require_terminal()
     wanted_renderer()
     byte_limit()
+    code = launch()
+    if code is not None:
+        return code
     # What an import makes stays, so looking for garbage in it only delays the first paint, and
     # later every key.
     gc.disable()
@@ -84,7 +88,7 @@ def _commands() -> typer.Typer:
     global typer
     import typer
 
-    from sdtui.commands import doctor, engine, generate, models
+    from sdtui.commands import doctor, engine, generate, history, models, queue
     from sdtui.tui.renderers.choice import AUTO, NAMES, VARIABLE
 
     app = typer.Typer(
@@ -120,9 +124,11 @@ def _commands() -> typer.Typer:
         return 0 if context.invoked_subcommand else _run_interface()
 
     app.command()(generate.generate)
+    app.command()(history.history)
     app.command()(models.models)
     app.command()(doctor.doctor)
     app.add_typer(engine.app, name="engine")
+    app.add_typer(queue.app, name="queue")
     return app
 
 
@@ -138,7 +144,7 @@ def _report_defect(error: Exception) -> int:
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.writelines(traceback.format_exception(error))
-        remedy = f"The details are in {log}: please report them."
+        remedy = f"The engine goes on. The details are in {log}: please report them."
     except OSError as refusal:
         remedy = f"Its details could not be written to {log}: {refusal.strerror}."
     print_error(

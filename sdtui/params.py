@@ -33,6 +33,8 @@ MIN_SIZE, MAX_SIZE, SIZE_MULTIPLE = 64, 2048, 8
 MAX_SEED = 2**63 - 1
 """SQLite integers end here, though torch accepts seeds up to 2**64 - 1."""
 MAX_PREVIEW_EVERY = MAX_STEPS
+MIN_BATCH, MAX_BATCH = 1, 100
+"""How many pictures may be asked for at once."""
 LCM_MAX_STEPS = 50
 """LCM picks its timesteps from the 50 that the distilled models were trained on."""
 
@@ -83,8 +85,25 @@ class GenerationParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             )
 
 
+def later_seed(seed: int, by: int = 1) -> int:
+    """The seed that many places behind `seed`. The last one is followed by the first."""
+    return (seed + by) % (MAX_SEED + 1)
+
+
+def batch_of(params: GenerationParams, count: int) -> list[GenerationParams]:
+    """The parameters of `count` pictures that differ in their seeds: the given one and the next."""
+    validate("batch", count)
+    return [
+        msgspec.structs.replace(params, seed=later_seed(params.seed, place))
+        for place in range(count)
+    ]
+
+
 def validate(field: str, value: Any) -> None:
-    """Raise `ParameterError` unless `value` is one that the parameter `field` can take."""
+    """Raise `ParameterError` unless `value` is one that `field` can take.
+
+    `field` is one of `GenerationParams`, or "batch".
+    """
     match field:
         case "prompt" | "negative_prompt":
             _validate_prompt(field, value)
@@ -114,6 +133,8 @@ def validate(field: str, value: Any) -> None:
                 )
         case "preview_every":
             _validate_integer(field, value, 0, MAX_PREVIEW_EVERY)
+        case "batch":
+            _validate_integer(field, value, MIN_BATCH, MAX_BATCH)
         case _:
             raise ParameterError(field, "is not a parameter")
 

@@ -10,6 +10,8 @@ import platformdirs
 
 from sdtui.errors import EngineError
 
+PICTURE_NAMES_VARIABLE = "SDTUI_PICTURE_NAMES"
+
 _APP = "sdtui"
 _LONGEST_SOCKET_PATH = 100
 """A Unix socket's path holds 108 bytes on Linux and 104 on macOS."""
@@ -33,9 +35,14 @@ def log_dir() -> Path:
 
 
 def images_dir() -> Path:
-    """Saved pictures, one folder a day below it."""
+    """Saved pictures, in folders below it."""
     home = _home()
     return home / "images" if home else Path(platformdirs.user_pictures_dir()) / _APP
+
+
+def picture_names() -> str:
+    """What pictures are called below `images_dir`; `sdtui.history.naming` reads it."""
+    return os.environ.get(PICTURE_NAMES_VARIABLE) or "{date}/{number}-{prompt}-{seed}"
 
 
 def models_dir() -> Path:

@@ -11,6 +11,7 @@ import signal
 import struct
 import subprocess
 import termios
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -21,8 +22,15 @@ _PATIENCE_SECONDS = 120.0
 """Only a hanging program meets this: a busy machine is not a failure."""
 
 
+_ANSWERS = {b"\x1b[?2026$p": b"\x1b[?2026;2$y", b"\x1b[?2048$p": b"\x1b[?2048;2$y"}
+"""Asked for them, modern terminals say that they know these modes, and that they are off."""
+
+
 class Terminal:
-    """A child on a pseudo-terminal of its own; leaving the context ends the child."""
+    """A child on a pseudo-terminal of its own; leaving the context ends the child.
+
+    With `answers`, it speaks up when it is asked for its modes, as modern terminals do.
+    """
 
     def __init__(
         self,
@@ -32,11 +40,14 @@ class Terminal:
         lines: int = 30,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        answers: bool = False,
     ) -> None:
+        self._answers = _ANSWERS if answers else {}
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         self.output = b""
         self._ours, theirs = pty.openpty()
+        self.first_attributes = self.attributes
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
         self.process = subprocess.Popen(
@@ -63,12 +74,17 @@ class Terminal:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
         self.process.wait()
-        os.close(self._ours)
+        self.hang_up()
 
     @property
     def text(self) -> str:
         """What the screen shows now."""
         return "\n".join(line.rstrip() for line in self._screen.display)
+
+    @property
+    def attributes(self) -> list[int | list[bytes | int]]:
+        """What `stty` tells: how the terminal treats lines, echo and signals."""
+        return termios.tcgetattr(self._ours)
 
     def send(self, keys: str) -> None:
         """Type."""
@@ -78,6 +94,12 @@ class Terminal:
         """Lose what the screen shows, as to another program that had the terminal meanwhile."""
         self._screen.reset()
 
+    def hang_up(self) -> None:
+        """Close the terminal, as a window that is closed or a link that breaks does."""
+        if self._ours >= 0:
+            os.close(self._ours)
+            self._ours = -1
+
     def wait_for(self, what: str | Callable[[str], bool]) -> str:
         """Read until the screen shows `what`, and return the screen's text."""
         shown = (lambda text: what in text) if isinstance(what, str) else what
@@ -86,9 +108,16 @@ class Terminal:
                 raise AssertionError(f"{what!r} never appeared; the screen at last:\n{self.text}")
         return self.text
 
+    def watch(self, seconds: float) -> None:
+        """Read along for a while, or until the child's end."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if select.select([self._ours], [], [], left)[0] and not self._read():
+                return
+
     def wait_for_exit(self) -> int:
         """Read to the end and return the exit code."""
-        while self._read():
+        while self._ours >= 0 and self._read():
             pass
         return self.process.wait(_PATIENCE_SECONDS)
 
@@ -100,6 +129,9 @@ class Terminal:
         # Linux reports the other side's end as an error.
         with contextlib.suppress(OSError):
             data = os.read(self._ours, 65536)
+        for question, answer in self._answers.items():
+            for _ in range(data.count(question)):
+                os.write(self._ours, answer)
         self.output += data
         self._stream.feed(data)
         return bool(data)

@@ -99,7 +99,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="cpu",
             vae=VAERecipe(minutes=40),
-            diffusion=DiffusionRecipe(minutes=80),
+            diffusion=DiffusionRecipe(minutes=135),
             threads=1,
         ),
         Recipe(

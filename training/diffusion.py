@@ -74,8 +74,11 @@ def train_diffusion(
     state = load_checkpoint(run / "diffusion.pt") if resume else None
     if state is not None:
         networks.load_state_dict(state["networks"])
-        optimizer.load_state_dict(state["optimizer"])
         average.load_state_dict(state["average"])
+        model.table = state["table"]
+        # A run that begins from exported weights has no moments yet.
+        if "optimizer" in state:
+            optimizer.load_state_dict(state["optimizer"])
         budget, step = Budget(settings.minutes, state["spent"]), state["step"]
         batches.rng.seed(recipe.seed + workers() * step + rank())
     torch.manual_seed(recipe.seed + workers() * step + rank())
@@ -85,6 +88,7 @@ def train_diffusion(
             "networks": networks.state_dict(),
             "optimizer": optimizer.state_dict(),
             "average": average.state_dict(),
+            "table": model.table,
             "spent": budget.spent,
             "step": step,
         }
@@ -132,4 +136,5 @@ def load_trained_model(model: Model, recipe: Recipe, run: Path) -> tuple[Model, 
     average.load_state_dict(state["average"])
     average.copy_to(networks)
     networks.eval()
+    model.table = state["table"]
     return model, {key: state[key] for key in ("spent", "step")}

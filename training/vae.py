@@ -90,8 +90,9 @@ def train_vae(things: Things, recipe: Recipe, run: Path, resume: bool = False) -
     state = load_checkpoint(run / "vae.pt") if resume else None
     if state is not None:
         vae.load_state_dict(state["vae"])
-        optimizer.load_state_dict(state["optimizer"])
         average.load_state_dict(state["average"])
+        if "optimizer" in state:
+            optimizer.load_state_dict(state["optimizer"])
         budget, step = Budget(settings.minutes, state["spent"]), state["step"]
         generator.manual_seed(recipe.seed + workers() * step + rank())
 

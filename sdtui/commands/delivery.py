@@ -27,6 +27,22 @@ def checked(output: Path, *, force: bool) -> Path:
     return output
 
 
+def places(output: Path | None, count: int, *, force: bool) -> list[Path | None]:
+    """Where `count` pictures go: `apple.png` alone, else `apple-1.png`, `apple-2.png` …
+
+    The numbers have as many digits as the last one, so that the names sort. Each place is
+    `checked`; without an `output` there are none.
+    """
+    if output is None:
+        return [None] * count
+    if count == 1:
+        return [checked(output, force=force)]
+    output = checked(output, force=True)
+    digits = len(str(count))
+    names = [f"{output.stem}-{place:0{digits}}" for place in range(1, count + 1)]
+    return [checked(output.with_stem(name), force=force) for name in names]
+
+
 def deliver(picture: Path, output: Path, *, force: bool) -> None:
     """Copy the saved `picture` to `output`; only with `force` over a file that is there.
 

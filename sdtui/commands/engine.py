@@ -35,10 +35,13 @@ def describe(status: EngineStatus) -> list[str]:
         "state": status.state,
         "model": status.model or "none loaded",
         "device": f"{status.device} {status.dtype}".strip() or "none yet",
-        "waiting jobs": str(status.queued),
+        "waiting jobs": f"{status.queued}, paused" if status.paused else str(status.queued),
         "process": str(status.pid),
         "version": status.version,
     }
+    if status.trouble is not None:
+        trouble = status.trouble
+        pairs["trouble"] = f"{trouble.title}. {trouble.message} {trouble.remedy}"
     return [f"{name:<14}{clean(value)}" for name, value in pairs.items()]
 
 
@@ -61,12 +64,10 @@ def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many.")] = 50,
 ) -> None:
     """Print the end of the engine's log."""
-    from sdtui.engine.launch import log_path
+    from sdtui.engine import log_file
 
-    path = log_path()
-    if not path.exists():
-        note(f"There is no log yet at {path}.")
+    if not log_file.log_path().exists():
+        note(f"There is no log yet at {log_file.log_path()}.")
         return
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for line in collections.deque(file, maxlen=lines):
-            print(clean(line.rstrip("\n")))
+    for line in collections.deque(log_file.lines(), maxlen=lines):
+        print(clean(line.rstrip("\n")))

@@ -18,6 +18,7 @@ import sdtui
 from sdtui import paths
 from sdtui.commands.terminal import color_count
 from sdtui.errors import SdtuiError
+from sdtui.history.naming import NameTemplate
 
 OK, WARN, BROKEN = "ok", "warn", "broken"
 
@@ -202,7 +203,7 @@ def engine() -> list[Finding]:
 
 
 def folders() -> list[Finding]:
-    """Where pictures and models are, and whether pictures can be written."""
+    """Where pictures and models are, whether pictures can be written, and under what names."""
     images = paths.images_dir()
     existing = next(folder for folder in (images, *images.parents) if folder.exists())
     if os.access(existing, os.W_OK):
@@ -211,7 +212,12 @@ def folders() -> list[Finding]:
     else:
         remedy = "Set SDTUI_HOME to a folder that you may write."
         pictures = Finding("pictures", BROKEN, f"{images} cannot be written", remedy)
-    return [pictures, Finding("models", OK, str(paths.models_dir()))]
+    try:
+        NameTemplate.configured()
+        names = Finding("names", OK, paths.picture_names())
+    except SdtuiError as error:
+        names = Finding("names", BROKEN, *_said(error))
+    return [pictures, names, Finding("models", OK, str(paths.models_dir()))]
 
 
 def models() -> list[Finding]:

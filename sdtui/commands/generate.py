@@ -1,4 +1,4 @@
-"""`sdtui generate`: one picture without the interface, for scripts and for hands."""
+"""`sdtui generate`: pictures without the interface, for scripts and for hands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sdtui.commands import delivery
 from sdtui.commands.output import EventLines, Reporter, note, print_path
 from sdtui.errors import ParameterError
 from sdtui.models import catalogue
-from sdtui.params import SCHEDULERS, GenerationParams, random_seed, scheduler_name
+from sdtui.params import SCHEDULERS, GenerationParams, random_seed, scheduler_name, validate
 
 _DEFAULTS = GenerationParams(prompt="defaults")
 _OPTIONS = {"num_inference_steps": "steps"}
@@ -48,12 +48,16 @@ def generate(
     height: Annotated[
         int | None, typer.Option(help="In pixels, by eights.", show_default="the model's own")
     ] = None,
+    batch: Annotated[
+        int,
+        typer.Option("--batch", "-n", help="How many pictures; each has the next seed."),
+    ] = 1,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
-            help="The PNG to write.",
+            help="The PNG to write; the pictures of a batch get numbers behind its name.",
             show_default="a dated folder; `sdtui doctor` says where",
         ),
     ] = None,
@@ -69,12 +73,18 @@ def generate(
         typer.Option("--in-process", help="Draw in this process, without the engine."),
     ] = False,
 ) -> int:
-    """Draw one picture and print where it is saved."""
+    """Draw a picture, or a batch of them, and print where each is saved."""
     if show and json:
         raise ParameterError(
             "--show", "does not go with --json", "Both write to the output: choose one."
         )
-    output = delivery.checked(output, force=force) if output else None
+    try:
+        validate("batch", batch)
+        # An empty path would be the current folder.
+        validate("model", model)
+    except ParameterError as error:
+        raise _as_option(error) from error
+    outputs = delivery.places(output, batch, force=force)
     where = catalogue.locate(model)
     if moved := catalogue.moved_note(model):
         note(moved)
@@ -100,31 +110,36 @@ def generate(
     if seed is None:
         note(f"seed {params.seed}")
 
-    reporter = _reporter(json)
-    with reporter:
-        if in_process:
-            from sdtui.commands import in_process as drawing
-
-            picture = drawing.draw(params, device, dtype, reporter.show, output, force=force)
-        else:
-            from sdtui.commands import through_engine
-
-            picture = through_engine.draw(params, device, dtype, reporter.show, output, force=force)
-    if show:
-        from sdtui.commands.picture import print_picture
-
-        print_picture(picture)
-    if not json:
-        print_path(picture)
+    if in_process:
+        from sdtui.commands.in_process import draw
+    else:
+        from sdtui.commands.through_engine import draw
+    pictures: list[Path] = []
+    try:
+        with _reporter(json, batch) as reporter:
+            draw(params, outputs, device, dtype, reporter.show, pictures.append, force=force)
+    finally:
+        # Some may be there when others failed, and nothing can be printed beside the progress.
+        if not json:
+            _print(pictures, show=show)
     return 0
 
 
-def _reporter(json: bool) -> Reporter:
+def _print(pictures: list[Path], *, show: bool) -> None:
+    for picture in pictures:
+        if show:
+            from sdtui.commands.picture import print_picture
+
+            print_picture(picture)
+        print_path(picture)
+
+
+def _reporter(json: bool, count: int) -> Reporter:
     if json:
         return EventLines()
     from sdtui.commands.progress_line import ProgressLine
 
-    return ProgressLine()
+    return ProgressLine(count)
 
 
 def _prompt(argument: str) -> str:

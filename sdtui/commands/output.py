@@ -6,11 +6,14 @@ import os
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sdtui.errors import SdtuiError
-from sdtui.protocol.events import Event
 from sdtui.text import clean
+
+if TYPE_CHECKING:
+    # The way into the interface comes by here, and needs no wire before its first paint.
+    from sdtui.protocol.events import Event
 
 
 class Reporter(Protocol):

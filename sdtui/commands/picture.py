@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
@@ -22,12 +23,17 @@ def fitted(width: int, height: int, columns: int, lines: int) -> tuple[int, int]
     return max(1, int(width * scale)), max(1, int(height * scale))
 
 
-def print_picture(path: Path) -> None:
-    """Print a picture on stdout, fitted to the terminal; in 24-bit colour where there is none."""
+def print_picture(file: Path | BytesIO, most_lines: int | None = None) -> None:
+    """Print a picture on stdout, fitted to the terminal and to `most_lines`.
+
+    It is in 24-bit colour where there is no terminal.
+    """
     is_terminal = sys.stdout.isatty()
     console = Console(
         force_terminal=True, color_system="auto" if is_terminal else "truecolor", highlight=False
     )
-    with Image.open(path) as image:
+    with Image.open(file) as image:
         size = fitted(*image.size, console.width, console.height)
+        if most_lines is not None:
+            size = fitted(*image.size, console.width, min(console.height, most_lines))
         console.print(Pixels.from_image(image.convert("RGB").resize(size, Image.Resampling.BOX)))

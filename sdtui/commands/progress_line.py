@@ -1,4 +1,4 @@
-"""The progress of one job as a line on the terminal's stderr."""
+"""The progress of a batch of jobs as a line on the terminal's stderr."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from sdtui.protocol.events import (
     EngineStatus,
     Event,
     JobCancelled,
+    JobInterrupted,
     JobQueued,
     JobSaved,
+    JobStarted,
     SavingDelayed,
     StepCompleted,
 )
@@ -25,9 +27,15 @@ _MEGABYTE = 1_000_000
 
 
 class ProgressLine:
-    """What the job is doing, a bar, k/n, it/s and the time left; silent where no terminal is."""
+    """What is being done, a bar, k/n, it/s and the time left; silent where no terminal is.
 
-    def __init__(self) -> None:
+    It follows `count` jobs that are drawn one after another.
+    """
+
+    def __init__(self, count: int = 1) -> None:
+        self._count = count
+        self._queued = False
+        self._begun: list[str] = []
         console = Console(stderr=True, highlight=False)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
@@ -46,8 +54,14 @@ class ProgressLine:
         match event:
             case EngineStatus(state="starting" | "restarting"):
                 self._say(f"{event.state} the worker")
-            case JobQueued(position=position) if position:
-                self._say(f"waiting behind {position}")
+            case EngineStatus(paused=True, running_job_id=None):
+                self._say("waiting: the queue is paused")
+            case JobQueued(position=position):
+                if position and not self._queued:
+                    self._say(f"waiting behind {position}")
+                self._queued = True
+            case JobStarted(job_id=job_id) if job_id not in self._begun:
+                self._begun.append(job_id)
             case DownloadProgressed():
                 self._say(
                     f"downloading {event.file}, MB",
@@ -64,6 +78,8 @@ class ProgressLine:
                 rate = done / max(event.time - self._denoising_since, 1e-6)
                 stage = "denoising" if done < event.count else "decoding"
                 self._say(stage, done, event.count, f"{rate:.1f} it/s")
+            case JobInterrupted():
+                self._say(f"beginning again: {event.message}")
             case SavingDelayed():
                 self._say("waiting for room on the disk")
             case JobSaved():
@@ -74,6 +90,8 @@ class ProgressLine:
     def _say(
         self, stage: str, completed: int = 0, total: int | None = None, rate: str = ""
     ) -> None:
+        if self._count > 1 and self._begun:
+            stage = f"{len(self._begun)} of {self._count}: {stage}"
         self._progress.update(
             self._task, description=clean(stage), completed=completed, total=total, rate=rate
         )

@@ -1,103 +1,171 @@
-"""One job through the engine, from its submission to its file."""
+"""A batch of jobs through the engine, from its submission to the files."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from sdtui.commands.delivery import deliver
+from sdtui.commands.output import note, print_error
 from sdtui.engine.client import EngineClient
 from sdtui.errors import EngineError, GenerationError
 from sdtui.params import GenerationParams
 from sdtui.protocol.events import (
     FINAL_EVENTS,
+    EngineStatus,
     Event,
     JobCancelled,
     JobEvent,
     JobFailed,
     JobSaved,
+    QueueChanged,
+    Trouble,
 )
-
-_End = JobSaved | JobCancelled | JobFailed
 
 
 def draw(
     params: GenerationParams,
+    outputs: Sequence[Path | None],
     device: str,
     dtype: str,
     show: Callable[[Event], None],
-    output: Path | None,
+    take: Callable[[Path], None],
     *,
     force: bool,
-) -> Path:
-    """Have the engine draw, `show` every event of the job, and return the picture's path.
+) -> None:
+    """Have the engine draw a picture for each of `outputs`, with seeds that follow one another.
 
-    The engine keeps the picture in its dated folder; `output` gets a copy. Ctrl+C and SIGTERM
-    cancel the job; a second Ctrl+C does not wait for it to end. Raises `GenerationError` when the
-    job fails and `EngineError` when the engine ends first, which keeps the job for its next start.
+    `show` is called with every event of the jobs, and `take` with the path of each picture when it
+    is there. The engine keeps the pictures in its dated folder; an output gets a copy. Ctrl+C and
+    SIGTERM cancel the jobs; a second Ctrl+C does not wait for them to end. A job that fails does
+    not keep the others from being drawn, and raises `GenerationError` when they have ended.
+    `EngineError` says that the engine ended first, which keeps the jobs for its next start.
     """
+    batch = _Batch(show, take, force)
     try:
-        end = asyncio.run(_draw(params, device, dtype, show))
+        asyncio.run(_draw(params, outputs, device, dtype, batch))
     except asyncio.CancelledError:
         raise SystemExit(128 + signal.SIGTERM) from None
-    if isinstance(end, JobSaved) and output:
-        deliver(Path(end.path), output, force=force)
-        end = msgspec.structs.replace(end, path=str(output))
-    show(end)
-    return _picture(end)
+    if batch.errors:
+        *others, last = {str(error): error for error in batch.errors}.values()
+        for error in others:
+            print_error(error)
+        if len(outputs) > 1:
+            note(f"{len(batch.errors)} of {len(outputs)} pictures could not be made")
+        raise last
 
 
 async def _draw(
-    params: GenerationParams, device: str, dtype: str, show: Callable[[Event], None]
-) -> _End:
+    params: GenerationParams,
+    outputs: Sequence[Path | None],
+    device: str,
+    dtype: str,
+    batch: _Batch,
+) -> None:
     # asyncio.run already turns Ctrl+C into the cancellation of this task.
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     client = await EngineClient.connect()
     try:
-        job_id = await client.submit(params, device=device, dtype=dtype)
+        job_ids = await client.submit_batch(params, len(outputs), device=device, dtype=dtype)
+        batch.pending = dict(zip(job_ids, outputs, strict=True))
+        if client.status.paused:
+            note("the queue is paused: `sdtui queue resume` lets it go on")
         try:
-            return await _watch(client, job_id, show)
+            await batch.follow(client)
         except asyncio.CancelledError:
-            await client.cancel(job_id)
-            show(await _watch(client, job_id, show))
+            # From behind, so that none of them begins because the one before it has ended.
+            for job_id in reversed(batch.pending):
+                await client.cancel(job_id)
+            await batch.follow(client)
             raise
     finally:
         await client.close()
 
 
-async def _watch(client: EngineClient, job_id: str, show: Callable[[Event], None]) -> _End:
-    """Show what happens until the job ends, and return how it did."""
-    async for event in client.events():
-        if isinstance(event, JobEvent) and event.job_id != job_id:
-            continue
-        if isinstance(event, FINAL_EVENTS):
-            return event
-        show(event)
-    stopped = client.status.state == "stopping"
-    raise EngineError(
-        "The engine was stopped" if stopped else "The engine was lost",
-        f"Job {job_id} is kept, and goes on when the engine starts again.",
-        "`sdtui` starts it, and so does `sdtui generate`."
-        if stopped
-        else "`sdtui` starts it, and so does `sdtui generate`; `sdtui engine logs` may say why.",
-    )
+@dataclass
+class _Batch:
+    """The jobs of one command that are `pending`, and what became of the others.
+
+    `is_accepted` says that the engine has told of them.
+    """
+
+    show: Callable[[Event], None]
+    take: Callable[[Path], None]
+    force: bool
+    pending: dict[str, Path | None] = field(default_factory=dict)
+    is_accepted: bool = False
+    errors: list[GenerationError] = field(default_factory=list)
+
+    async def follow(self, client: EngineClient) -> None:
+        """Show what happens until no job is pending.
+
+        Raises `EngineError` when no worker can be started for them, or the engine is lost.
+        """
+        events = client.events()
+        while self.pending:
+            event = await anext(events, None)
+            if event is None:
+                raise self._loss(stopped=client.status.state == "stopping")
+            # Trouble from before these jobs is past: the engine tries again for them.
+            if self.is_accepted and isinstance(event, EngineStatus) and event.trouble is not None:
+                raise self._no_worker(event.trouble)
+            if isinstance(event, QueueChanged):
+                continue
+            if isinstance(event, JobEvent) and event.job_id not in self.pending:
+                continue
+            self.is_accepted = self.is_accepted or isinstance(event, JobEvent)
+            if isinstance(event, FINAL_EVENTS):
+                self._end(event)
+            else:
+                self.show(event)
+
+    def _end(self, end: JobSaved | JobCancelled | JobFailed) -> None:
+        output = self.pending.pop(end.job_id)
+        if not isinstance(end, JobSaved):
+            self.show(end)
+            self.errors.append(_error(end))
+            return
+        if output:
+            try:
+                deliver(Path(end.path), output, force=self.force)
+            except GenerationError as error:
+                self.errors.append(error)
+                return
+            end = msgspec.structs.replace(end, path=str(output))
+        self.show(end)
+        self.take(Path(end.path))
+
+    def _no_worker(self, trouble: Trouble) -> EngineError:
+        message = f"{trouble.message} {self._jobs('waits', 'wait')}."
+        return EngineError(trouble.title, message, trouble.remedy)
+
+    def _loss(self, *, stopped: bool) -> EngineError:
+        kept = self._jobs("is kept, and goes on", "are kept, and go on")
+        remedy = "`sdtui` starts it, and so does `sdtui generate`"
+        return EngineError(
+            "The engine was stopped" if stopped else "The engine was lost",
+            f"{kept} when the engine starts again.",
+            f"{remedy}." if stopped else f"{remedy}; `sdtui engine logs` may say why.",
+        )
+
+    def _jobs(self, does: str, do: str) -> str:
+        """The pending jobs as the subject of a sentence."""
+        job_ids = list(self.pending)
+        return f"Job {job_ids[0]} {does}" if len(job_ids) == 1 else f"{len(job_ids)} jobs {do}"
 
 
-def _picture(end: _End) -> Path:
-    match end:
-        case JobSaved():
-            return Path(end.path)
-        case JobCancelled():
-            raise GenerationError(
-                "The job was cancelled", f"Someone stopped it after {end.completed} steps."
-            )
-        case JobFailed():
-            error = GenerationError(end.title, end.message, end.remedy)
-            error.exit_code = end.exit_code
-            raise error
+def _error(end: JobCancelled | JobFailed) -> GenerationError:
+    if isinstance(end, JobCancelled):
+        return GenerationError(
+            "The job was cancelled", f"Someone stopped it after {end.completed} steps."
+        )
+    error = GenerationError(end.title, end.message, end.remedy)
+    error.exit_code = end.exit_code
+    return error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -12,9 +13,10 @@ from typing import Any
 import torch
 
 # diffusers reads this when it is imported.
-os.environ.setdefault("DIFFUSERS_DISABLE_REMOTE_CODE", "1")
+os.environ["DIFFUSERS_DISABLE_REMOTE_CODE"] = "1"
 
 import diffusers
+import huggingface_hub
 import transformers
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
@@ -23,12 +25,15 @@ from sdtui.diffusion.devices import choose_device, choose_dtype, device_name, sy
 from sdtui.diffusion.hub import DownloadProgress, fetch
 from sdtui.diffusion.layout import (
     COMPONENTS,
+    check_components,
     check_model_index,
     check_safetensors,
     choose_files,
     list_files,
     read_json,
 )
+from sdtui.diffusion.memory import is_out_of_memory
+from sdtui.diffusion.schedulers import PREDICTION_TYPES, make_scheduler
 from sdtui.errors import ModelError
 from sdtui.models import catalogue
 
@@ -67,6 +72,7 @@ class LoadedComponents:
 
     model: str
     folder: Path
+    unet_file: Path
     tokenizer: CLIPTokenizer
     text_encoder: CLIPTextModel
     unet: UNet2DConditionModel
@@ -104,8 +110,10 @@ def load(
     where = catalogue.locate(model)
     folder = where if isinstance(where, Path) else fetch(where, half=half, report=on_progress)
 
-    files = choose_files(list_files(folder), str(folder), half=half)
+    names = list_files(folder)
+    files = choose_files(names, str(folder), half=half)
     check_model_index(folder)
+    check_components(folder, names)
     for name in files.names:
         if name.endswith(".safetensors"):
             check_safetensors(folder / name)
@@ -134,9 +142,11 @@ def load(
         on_progress(end)
 
     _check_fit(folder, parts)
+    _check_scheduler(folder / "scheduler" / "scheduler_config.json", parts["scheduler"])
     return LoadedComponents(
         model=model,
         folder=folder,
+        unet_file=folder / files.weights["unet"],
         tokenizer=parts["tokenizer"],
         text_encoder=parts["text_encoder"],
         unet=parts["unet"],
@@ -156,6 +166,7 @@ def _silence_libraries() -> None:
     for library in (diffusers, transformers):
         library.utils.logging.set_verbosity_error()
         library.utils.logging.disable_progress_bar()
+    huggingface_hub.utils.logging.set_verbosity_error()
 
 
 def _load_component(
@@ -177,15 +188,15 @@ def _load_component(
         module.requires_grad_(False).eval().to(device)
         synchronize(device)
         return module
-    except ModelError:
+    except (ModelError, torch.AcceleratorError):
         raise
-    except torch.OutOfMemoryError as error:
-        raise ModelError(
-            "Not enough memory",
-            f"The {component} does not fit on {device_name(device)}.",
-            "Close other programs that use it, or load the model in float16 or on the CPU.",
-        ) from error
     except Exception as error:
+        if is_out_of_memory(error):
+            raise ModelError(
+                "Not enough memory",
+                f"The {component} does not fit on {device_name(device)}.",
+                "Close other programs that use it, or load the model in float16 or on the CPU.",
+            ) from error
         # The libraries raise whatever the damage provokes; its text is the reason to show.
         raise ModelError(
             f"The {component} cannot be loaded",
@@ -224,6 +235,13 @@ def _check_fit(folder: Path, parts: dict[str, Any]) -> None:
             f"the tokenizer cuts at {length} tokens and the text encoder has "
             f"{text.max_position_embeddings} positions"
         )
+    elif len(parts["tokenizer"]) > text.vocab_size:
+        reason = (
+            f"the tokenizer has {len(parts['tokenizer'])} tokens and the text encoder knows "
+            f"{text.vocab_size}"
+        )
+    elif not _is_factor(vae.scaling_factor):
+        reason = f"the VAE's scaling_factor is {vae.scaling_factor!r}"
     elif unet.in_channels != vae.latent_channels:
         reason = (
             f"the U-Net takes {unet.in_channels} channels and the VAE has {vae.latent_channels} "
@@ -242,3 +260,23 @@ def _check_fit(folder: Path, parts: dict[str, Any]) -> None:
             f"In {folder} {reason}.",
             "Choose a text-to-image model of the Stable Diffusion 1.x family.",
         )
+
+
+def _is_factor(value: object) -> bool:
+    return isinstance(value, int | float) and 0 < value < math.inf
+
+
+def _check_scheduler(path: Path, config: Mapping[str, Any]) -> None:
+    """Refuse a configuration of which no scheduler can be made; DDIM takes every sound one."""
+    try:
+        scheduler = make_scheduler("DDIM", config)
+        scheduler.set_timesteps(1)
+        if scheduler.config.prediction_type not in PREDICTION_TYPES:
+            raise ValueError(f"its U-Net predicts {scheduler.config.prediction_type!r}")
+    except Exception as error:
+        # diffusers computes with whatever stands there.
+        raise ModelError(
+            "The scheduler cannot be made",
+            f"{path}: {error}",
+            "Copy or download the model again.",
+        ) from error

@@ -11,16 +11,22 @@ import torch
 from diffusers import AutoencoderKL
 from PIL import Image
 
+from sdtui.diffusion.memory import free_memory, is_out_of_memory
 from sdtui.errors import GenerationError
 
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """The finished picture. `upcast` says that half precision overflowed and float32 was used."""
+    """The finished picture.
+
+    `upcast` says that half precision overflowed and float32 was used, `tiled` that memory ran out
+    and the picture was decoded in overlapping tiles, which differ a little in their tones.
+    """
 
     image: Image.Image
     seconds: float
     upcast: bool = False
+    tiled: bool = False
 
 
 @torch.inference_mode()
@@ -28,8 +34,8 @@ def decode(vae: AutoencoderKL, latents: torch.Tensor) -> DecodedImage:
     """Decode latents, (1, channels, latent_height, latent_width), to an RGB picture.
 
     A VAE that overflows in half precision is run again in float32 (and stays in half precision
-    afterwards). Raises `GenerationError` when the latents or the decoded picture are not finite:
-    such a picture would be black.
+    afterwards); one that runs out of memory is run again tile by tile. Raises `GenerationError`
+    when the latents or the decoded picture are not finite: such a picture would be black.
     """
     if not _all_finite(latents):
         raise GenerationError(
@@ -39,6 +45,22 @@ def decode(vae: AutoencoderKL, latents: torch.Tensor) -> DecodedImage:
         )
     # The question above has waited for the device to finish the loop.
     started = time.perf_counter()
+    tiled = False
+    try:
+        image, upcast = _finite_output(vae, latents)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        tiled = True
+    if tiled:
+        free_memory()
+        with _in_tiles(vae, latents):
+            image, upcast = _finite_output(vae, latents)
+    return DecodedImage(to_image(image), time.perf_counter() - started, upcast, tiled)
+
+
+def _finite_output(vae: AutoencoderKL, latents: torch.Tensor) -> tuple[torch.Tensor, bool]:
+    """The decoder's picture, and whether it took float32 to be one."""
     image = _decoder_output(vae, latents)
     upcast = False
     if not _all_finite(image) and vae.dtype != torch.float32:
@@ -51,7 +73,7 @@ def decode(vae: AutoencoderKL, latents: torch.Tensor) -> DecodedImage:
             "The decoder overflowed in float32.",
             "The VAE's weights are probably damaged: load the model again or get another copy.",
         )
-    return DecodedImage(to_image(image), time.perf_counter() - started, upcast)
+    return image, upcast
 
 
 def _decoder_output(vae: AutoencoderKL, latents: torch.Tensor) -> torch.Tensor:
@@ -68,6 +90,30 @@ def in_float32(vae: AutoencoderKL) -> Iterator[None]:
         yield
     finally:
         vae.to(dtype)
+
+
+@contextmanager
+def _in_tiles(vae: AutoencoderKL, latents: torch.Tensor) -> Iterator[None]:
+    """The VAE in tiles of at most half the picture's longer side for a while.
+
+    Its own tiles are as large as the pictures that it was trained on, so they would save nothing
+    just there. A side that is a multiple of four overlaps its neighbours by whole pixels.
+    """
+    own_tile = vae.tile_latent_min_size
+    half_the_side = max(latents.shape[-2:]) // 2
+    tile = min(own_tile, half_the_side + -half_the_side % 4)
+    _set_tile(vae, tile)
+    vae.enable_tiling()
+    try:
+        yield
+    finally:
+        vae.disable_tiling()
+        _set_tile(vae, own_tile)
+
+
+def _set_tile(vae: AutoencoderKL, side: int) -> None:
+    vae.tile_latent_min_size = side
+    vae.tile_sample_min_size = side * 2 ** (len(vae.config.block_out_channels) - 1)
 
 
 def _all_finite(tensor: torch.Tensor) -> bool:

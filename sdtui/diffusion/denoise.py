@@ -11,8 +11,10 @@ from functools import cached_property
 import torch
 from diffusers import UNet2DConditionModel
 
+from sdtui.diffusion.devices import dtype_name
 from sdtui.diffusion.guidance import Guidance, guide
 from sdtui.diffusion.schedulers import Schedule
+from sdtui.errors import GenerationError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,27 @@ class DenoisingStep:
             figures.append((self.noise_pred_text - self.noise_pred_uncond).float().norm())
         mean, std, *guidance_norm = torch.stack(figures).tolist()
         return StepStatistics(mean, std, guidance_norm[0] if guidance_norm else None)
+
+    def check_numbers(self) -> None:
+        """Raise `GenerationError` when the latents are not finite any more.
+
+        One such number spreads to all of them, and the picture would be black. The statistics
+        tell it without another question to the device.
+        """
+        figures = self.statistics
+        if math.isfinite(figures.latents_mean) and math.isfinite(figures.latents_std):
+            return
+        dtype = dtype_name(self.latents.dtype)
+        remedy = "Lower the guidance scale or try another scheduler"
+        if self.latents.dtype != torch.float32:
+            remedy += ", or load the model in float32"
+        else:
+            remedy += "; if that does not help, its weights are damaged: get another copy"
+        raise GenerationError(
+            "The latents are not numbers any more",
+            f"They overflowed in {dtype} at step {self.step_index + 1} of {self.count}.",
+            f"{remedy}.",
+        )
 
 
 @dataclass(frozen=True)

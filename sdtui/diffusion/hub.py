@@ -21,6 +21,7 @@ from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import httpx, tqdm
 
 from sdtui.diffusion.layout import MODEL_INDEX, check_model_index, choose_files, list_files
+from sdtui.diffusion.redaction import redact
 from sdtui.errors import ModelError
 
 
@@ -59,7 +60,7 @@ def fetch(repo_id: str, *, half: bool, report: Report) -> Path:
     except (GatedRepoError, RepositoryNotFoundError, HFValidationError) as error:
         raise ModelError(
             "The hub has no such model for you",
-            f"{repo_id} does not exist at {constants.ENDPOINT}, or it asks for a licence or login.",
+            f"{repo_id} does not exist at {_endpoint()}, or it asks for a licence or login.",
             "Check the name; for a gated model accept its licence on the hub and run "
             "`hf auth login`.",
         ) from error
@@ -74,13 +75,18 @@ def fetch(repo_id: str, *, half: bool, report: Report) -> Path:
 
 
 def _unreachable(repo_id: str, error: Exception) -> ModelError:
-    reason = str(error).strip().splitlines()
+    reason = redact(str(error)).strip().splitlines()
     return ModelError(
         "The model could not be downloaded",
-        f"{repo_id} from {constants.ENDPOINT}: {reason[0] if reason else type(error).__name__}",
+        f"{repo_id} from {_endpoint()}: {reason[0] if reason else type(error).__name__}",
         "Check the connection and the free disk space, then try again; what has arrived is kept. "
         "Without a network, choose the bundled model pocket or give the folder of a model.",
     )
+
+
+def _endpoint() -> str:
+    """The hub's address, which may hold somebody's password."""
+    return redact(constants.ENDPOINT)
 
 
 def _cached(repo_id: str, half: bool) -> Path | None:

@@ -26,6 +26,13 @@ _WEIGHTS = {
     "unet": "diffusion_pytorch_model",
     "vae": "diffusion_pytorch_model",
 }
+_ARCHITECTURES = {
+    "text_encoder": ("architectures", {"CLIPTextModel"}),
+    "unet": ("_class_name", {"UNet2DConditionModel"}),
+    "vae": ("_class_name", {"AutoencoderKL"}),
+}
+"""Where a component's own configuration names its class, and what may stand there."""
+
 _PICKLES = (".bin", ".ckpt", ".pt", ".pth")
 _LONGEST_HEADER = 100_000_000
 
@@ -34,10 +41,12 @@ _LONGEST_HEADER = 100_000_000
 class ModelFiles:
     """The files that a model needs, as paths below its folder.
 
-    `variants` tells for each component with weights which variant is meant: "fp16" or None.
+    `variants` tells for each component with weights which variant is meant: "fp16" or None;
+    `weights` which file of `names` they are.
     """
 
     names: list[str]
+    weights: dict[str, str]
     variants: dict[str, str | None]
 
 
@@ -55,13 +64,14 @@ def choose_files(names: Collection[str], where: str, *, half: bool) -> ModelFile
             "must be converted first.",
         )
     needed = [MODEL_INDEX, *_tokenizer_files(names, where)]
-    variants = {}
+    chosen, variants = {}, {}
     for component, stem in _WEIGHTS.items():
         needed.append(_required(names, where, f"{component}/config.json"))
-        weights, variants[component] = _weights(names, where, f"{component}/{stem}", half)
-        needed.append(weights)
+        weights = _weights(names, where, f"{component}/{stem}", half)
+        chosen[component], variants[component] = weights
+        needed.append(chosen[component])
     needed.append(_required(names, where, "scheduler/scheduler_config.json"))
-    return ModelFiles(needed, variants)
+    return ModelFiles(needed, chosen, variants)
 
 
 def _required(names: Collection[str], where: str, name: str) -> str:
@@ -108,7 +118,9 @@ def check_model_index(folder: Path) -> None:
     index = read_json(folder / MODEL_INDEX)
     for component in COMPONENTS:
         entry = index.get(component)
-        class_name = entry[1] if isinstance(entry, list) and len(entry) == 2 else None
+        class_name = entry[-1] if isinstance(entry, list) and len(entry) == 2 else None
+        if not isinstance(class_name, str):
+            class_name = None
         allowed = _CLASSES.get(component)
         if class_name is None or (allowed is not None and class_name not in allowed):
             wanted = " or ".join(sorted(allowed)) if allowed else "a scheduler"
@@ -125,6 +137,38 @@ def check_model_index(folder: Path) -> None:
             f"{folder / MODEL_INDEX} has a {second[0]}, which sdtui does not run.",
             "Choose a model of the Stable Diffusion 1.x family.",
         )
+
+
+def check_components(folder: Path, names: Collection[str]) -> None:
+    """Refuse what would have the libraries build another class, or read other files.
+
+    They build the classes that sdtui names and read the weights that were checked, except where
+    one of these asks for something else. `names` are the files in `folder`.
+    """
+    for name in sorted(names):
+        if name.endswith("/adapter_config.json") or (".index." in name and name.endswith(".json")):
+            raise ModelError(
+                "Weights in several files",
+                f"{folder / name} leads to other files, which sdtui does not read.",
+                "Get a copy of this model with one safetensors file a part.",
+            )
+    for component, (field, allowed) in _ARCHITECTURES.items():
+        path = folder / component / "config.json"
+        config = read_json(path)
+        named = config.get(field)
+        classes = named if isinstance(named, list) else [named]
+        if named is not None and not all(name in allowed for name in classes):
+            raise ModelError(
+                "Not a Stable Diffusion 1.x model",
+                f"{path} names {named} as its class; sdtui runs {' or '.join(sorted(allowed))}.",
+                "Choose a model of the Stable Diffusion 1.x family.",
+            )
+        if config.get("quantization_config") is not None:
+            raise ModelError(
+                "Quantized weights",
+                f"{path} has a quantization_config, and sdtui runs no quantized weights.",
+                "Get this model in float16 or float32.",
+            )
 
 
 def check_safetensors(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from diffusers import AutoencoderKL
@@ -37,7 +38,8 @@ class PreviewFrame:
 class PreviewDecoder:
     """Makes frames of x0 estimates for one VAE.
 
-    The linear map from latents to colours costs next to nothing. The VAE itself draws them when
+    The linear map from latents to colours costs next to nothing once it is there; the first
+    preview makes it, so that nobody waits for it who sees none. The VAE itself draws them when
     it fits `VAE_SHARE` of the steps' time, which is known once it has decoded a picture
     (`vae_decoded`).
     """
@@ -45,7 +47,10 @@ class PreviewDecoder:
     def __init__(self, vae: AutoencoderKL) -> None:
         self._vae = vae
         self._vae_seconds_per_latent = float("inf")
-        self._factors, self._bias = latent_to_rgb(vae)
+
+    @cached_property
+    def _linear_map(self) -> tuple[torch.Tensor, torch.Tensor]:
+        return latent_to_rgb(self._vae)
 
     def vae_decoded(self, latents: torch.Tensor, seconds: float) -> None:
         """Learn from a real decoding what the VAE costs. The fastest one counts."""
@@ -70,8 +75,8 @@ class PreviewDecoder:
             latents = denoised.to(self._vae.dtype) / self._vae.config.scaling_factor
             rgb = _shrink(self._vae.decode(latents, return_dict=False)[0].float())
         else:
-            rgb = torch.einsum("bchw,cr->brhw", denoised.float(), self._factors)
-            rgb = rgb + self._bias[:, None, None]
+            factors, bias = self._linear_map
+            rgb = torch.einsum("bchw,cr->brhw", denoised.float(), factors) + bias[:, None, None]
         pixels = rgb[0].nan_to_num().div(2).add(0.5).clamp(0, 1).mul(255).round().to(torch.uint8)
         rows = pixels.permute(1, 2, 0).contiguous().cpu().numpy()
         return PreviewFrame(rows.shape[1], rows.shape[0], rows.tobytes(), method)

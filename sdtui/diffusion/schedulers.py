@@ -59,7 +59,7 @@ _SCHEDULERS: dict[str, tuple[Any, dict[str, Any]]] = {
 }
 assert tuple(_SCHEDULERS) == SCHEDULERS
 
-_PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
+PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
 _WITHOUT_SAMPLE_PREDICTION = ("Euler a", "PNDM")
 
 
@@ -127,7 +127,7 @@ def make_schedule(name: str, config: Mapping[str, Any], num_inference_steps: int
 
 def _check_prediction_type(name: str, prediction_type: str) -> None:
     """Raise ValueError for what the scheduler would refuse, or misread, in its first step."""
-    unknown = prediction_type not in _PREDICTION_TYPES
+    unknown = prediction_type not in PREDICTION_TYPES
     if unknown or (prediction_type == "sample" and name in _WITHOUT_SAMPLE_PREDICTION):
         raise ValueError(f"Its U-Net predicts {prediction_type}, which {name} does not take.")
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Hashable, Iterator
 
-from sdtui.protocol.events import DownloadProgressed, Event, PreviewReady
+from sdtui.protocol.events import DownloadProgressed, Event, PreviewReady, QueueChanged
 
 
 class Backlog:
     """Encoded events that somebody has yet to read, oldest first.
 
-    A preview takes the place of the job's former one, and a download's progress that of the same
-    file; everything else is kept. `size` is in bytes.
+    A preview takes the place of the job's former one, a download's progress that of the same file,
+    and the queue that of the queue as it was; everything else is kept. `size` is in bytes.
     """
 
     def __init__(self) -> None:
@@ -53,5 +53,7 @@ def superseding_key(event: Event) -> Hashable | None:
             return "preview", event.job_id
         case DownloadProgressed():
             return "download", event.model, event.file
+        case QueueChanged():
+            return "queue"
         case _:
             return None

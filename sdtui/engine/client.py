@@ -6,26 +6,70 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
 
 import sdtui
 from sdtui.engine.launch import Connection, attach, attach_or_start
 from sdtui.errors import EngineError, ParameterError, SdtuiError
 from sdtui.params import GenerationParams, validate
 from sdtui.protocol.codec import Decoder, encode
-from sdtui.protocol.events import AnyEvent, EngineStatus, JobQueued, RequestRefused
+from sdtui.protocol.events import (
+    AnyEvent,
+    EngineStatus,
+    JobQueued,
+    RequestCarriedOut,
+    RequestRefused,
+)
+from sdtui.protocol.gallery import (
+    PAGE_PICTURES,
+    DeletePicture,
+    FavouriteSet,
+    GalleryEvent,
+    GalleryRequest,
+    GallerySearched,
+    PictureDeleted,
+    SearchGallery,
+    SetFavourite,
+)
 from sdtui.protocol.requests import (
     Adjust,
     Attach,
     Cancel,
     GrantPreview,
     LoadModel,
+    MoveUp,
+    PauseQueue,
+    QueueRequest,
     Request,
+    Requeue,
+    ResumeQueue,
     Shutdown,
     Submit,
 )
 
 _ATTEMPTS = 3
 """An engine may be ending just as a client connects; the next attempt starts a new one."""
+
+
+@dataclass
+class _Asked:
+    """A request that waits for its answer, and the jobs that were queued by it so far."""
+
+    answer: asyncio.Future[Any] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+    job_ids: list[str] = field(default_factory=list)
+
+    def settle(self, event: GalleryEvent | None) -> None:
+        """Hand the answer over; whoever was cancelled meanwhile does not wait for it."""
+        if not self.answer.done():
+            self.answer.set_result(self.job_ids if event is None else event)
+
+    def refuse(self, error: SdtuiError) -> None:
+        """Say why there is no answer."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
 
 
 class EngineClient:
@@ -36,7 +80,7 @@ class EngineClient:
         self._reader, self._writer = connection
         self._events: asyncio.Queue[AnyEvent | None] = asyncio.Queue()
         self._events.put_nowait(status)
-        self._submissions: dict[str, asyncio.Future[str]] = {}
+        self._asked: dict[str, _Asked] = {}
         self._shutdown: asyncio.Future[None] | None = None
         self._loss: SdtuiError | None = None
         self._receiving = asyncio.create_task(self._receive())
@@ -61,19 +105,42 @@ class EngineClient:
     async def submit(
         self, params: GenerationParams, *, device: str = "auto", dtype: str = "auto"
     ) -> str:
-        """Queue one generation and return its job id.
+        """Queue one generation and return its job id. Raises as `submit_batch` does."""
+        (job_id,) = await self.submit_batch(params, 1, device=device, dtype=dtype)
+        return job_id
 
-        Raises `ParameterError` or `EngineError` when the engine refuses it or is lost.
+    async def submit_batch(
+        self, params: GenerationParams, count: int, *, device: str = "auto", dtype: str = "auto"
+    ) -> list[str]:
+        """Queue `count` generations with seeds that follow one another and return their job ids.
+
+        Raises `ParameterError` or `EngineError` when the engine is lost or refuses, which it does
+        for all of them together.
         """
         request_id = secrets.token_hex(8)
-        queued = self._submissions[request_id] = asyncio.get_running_loop().create_future()
-        try:
-            await self._send(
-                Submit(request_id=request_id, params=params, device=device, dtype=dtype)
-            )
-            return await queued
-        finally:
-            del self._submissions[request_id]
+        return await self._ask(
+            Submit(request_id=request_id, params=params, device=device, dtype=dtype, batch=count)
+        )
+
+    async def move_up(self, job_id: str) -> None:
+        """Let a waiting job change places with the one before it.
+
+        This and what else changes the queue returns when it is done, and raises `ParameterError` or
+        `EngineError` when it is not; `QueueChanged` shows what came of it.
+        """
+        await self._ask(MoveUp(request_id=secrets.token_hex(8), job_id=job_id))
+
+    async def requeue(self, job_id: str) -> None:
+        """Let a job that failed, was cancelled or is parked wait anew behind all others."""
+        await self._ask(Requeue(request_id=secrets.token_hex(8), job_id=job_id))
+
+    async def pause_queue(self) -> None:
+        """Let no waiting job begin; the running one goes on."""
+        await self._ask(PauseQueue(request_id=secrets.token_hex(8)))
+
+    async def resume_queue(self) -> None:
+        """Let the waiting jobs go on."""
+        await self._ask(ResumeQueue(request_id=secrets.token_hex(8)))
 
     async def cancel(self, job_id: str) -> None:
         """Stop a job before its next step; `JobCancelled` says when. An ended job stays as is."""
@@ -94,6 +161,41 @@ class EngineClient:
     async def load_model(self, model: str, *, device: str = "auto", dtype: str = "auto") -> None:
         """Have a model loaded; `ModelLoaded` or `ModelFailed` says how it went."""
         await self._send(LoadModel(model=model, device=device, dtype=dtype))
+
+    async def search_gallery(
+        self,
+        words: str = "",
+        *,
+        favourites: bool = False,
+        limit: int = PAGE_PICTURES,
+        offset: int = 0,
+    ) -> GallerySearched:
+        """Past pictures whose prompts hold all `words`, newest first, and how many there are.
+
+        Raises `EngineError` when the engine refuses or is lost, as the next two do.
+        """
+        request = SearchGallery(
+            request_id=secrets.token_hex(8),
+            words=words,
+            favourites=favourites,
+            limit=limit,
+            offset=offset,
+        )
+        found: GallerySearched = await self._ask(request)
+        return found
+
+    async def set_favourite(self, job_id: str, favourite: bool) -> FavouriteSet:
+        """Mark a past picture as a favourite, or not."""
+        request_id = secrets.token_hex(8)
+        request = SetFavourite(request_id=request_id, job_id=job_id, favourite=favourite)
+        marked: FavouriteSet = await self._ask(request)
+        return marked
+
+    async def delete_picture(self, job_id: str) -> PictureDeleted:
+        """Have a past picture forgotten and its file removed."""
+        request = DeletePicture(request_id=secrets.token_hex(8), job_id=job_id)
+        deleted: PictureDeleted = await self._ask(request)
+        return deleted
 
     async def shutdown(self, *, force: bool = False) -> None:
         """End the engine and return when it has closed this connection.
@@ -124,6 +226,18 @@ class EngineClient:
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
 
+    async def _ask(self, request: Submit | QueueRequest | GalleryRequest) -> Any:
+        """Send a request and return its answer, or raise what it was refused for.
+
+        The answer is the event that is one, or the ids of the jobs that were queued.
+        """
+        asked = self._asked[request.request_id] = _Asked()
+        try:
+            await self._send(request)
+            return await asked.answer
+        finally:
+            del self._asked[request.request_id]
+
     async def _send(self, request: Request) -> None:
         if self._loss is not None:
             raise self._loss
@@ -134,31 +248,39 @@ class EngineClient:
             raise _lost() from None
 
     async def _receive(self) -> None:
-        decoder: Decoder[AnyEvent] = Decoder(AnyEvent)
+        decoder: Decoder[AnyEvent | GalleryEvent] = Decoder(AnyEvent | GalleryEvent)
         try:
             while (event := await decoder.read(self._reader)) is not None:
-                if not self._answers(event):
+                if isinstance(event, GalleryEvent):
+                    self._settle(event.request_id, event)
+                elif not self._answers(event):
                     self._events.put_nowait(event)
         except SdtuiError as error:
             self._loss = error
         finally:
             self._loss = self._loss or _lost()
-            for waiting in self._submissions.values():
-                if not waiting.done():
-                    waiting.set_exception(self._loss)
+            for asked in self._asked.values():
+                asked.refuse(self._loss)
             if self._shutdown is not None and not self._shutdown.done():
                 self._shutdown.set_result(None)
             self._events.put_nowait(None)
+
+    def _settle(self, request_id: str, event: GalleryEvent | None) -> None:
+        if asked := self._asked.get(request_id):
+            asked.settle(event)
 
     def _answers(self, event: AnyEvent) -> bool:
         """Give `event` to the call that waits for it; true if nobody else needs to see it."""
         match event:
             case EngineStatus():
                 self.status = event
-            case JobQueued() if waiting := self._submissions.get(event.request_id):
-                waiting.set_result(event.job_id)
-            case RequestRefused() if waiting := self._submissions.get(event.request_id or ""):
-                waiting.set_exception(_error(event))
+            case JobQueued() if asked := self._asked.get(event.request_id):
+                asked.job_ids.append(event.job_id)
+            case RequestCarriedOut():
+                self._settle(event.request_id, None)
+                return True
+            case RequestRefused() if asked := self._asked.get(event.request_id or ""):
+                asked.refuse(_error(event))
                 return True
             case RequestRefused() if self._shutdown is not None:
                 self._shutdown.set_exception(_error(event))

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from sdtui.engine.backlog import Backlog
-from sdtui.engine.exit_causes import describe_exit
-from sdtui.engine.job import Job, new_job_id
+from sdtui.engine.exit_causes import ExitCause
+from sdtui.engine.job import Job
 from sdtui.engine.job_queue import MAX_ATTEMPTS, JobQueue
 from sdtui.engine.model_loading import ModelLoading
+from sdtui.engine.patience import Patience
+from sdtui.engine.queue_listing import QueueListing
 from sdtui.engine.restarting_worker import RestartingWorker
 from sdtui.engine.saving import PictureSaver
 from sdtui.engine.status import engine_status
@@ -32,6 +34,8 @@ from sdtui.protocol.events import (
     ModelFailed,
     ModelLoaded,
     PreviewReady,
+    QueueChanged,
+    Trouble,
     WorkerEvent,
     WorkerReady,
 )
@@ -40,6 +44,8 @@ from sdtui.protocol.requests import (
     Cancel,
     GrantPreview,
     LoadModel,
+    MoveUp,
+    Requeue,
     RunJob,
     Submit,
 )
@@ -65,9 +71,11 @@ class Dispatcher:
         publish: Publish,
         database: Database,
         worker_command: Sequence[str] = WORKER_COMMAND,
+        patience: Patience = Patience(),  # noqa: B008 - it is frozen
     ) -> None:
         self._publish = publish
-        self._queue = JobQueue(database)
+        self._queue = JobQueue(database, on_change=lambda: self._listing.changed())
+        self._listing = QueueListing(self._queue, lambda: self._job, self._emit)
         self._job: Job | None = None
         self._last: Job | None = None
         self._saver = PictureSaver(
@@ -77,26 +85,49 @@ class Dispatcher:
         )
         self._worker = RestartingWorker(
             worker_command,
+            patience,
+            is_drawing=self._is_drawing,
             on_event=self._take,
             on_end=self._worker_ended,
             on_give_up=self._give_up,
         )
+        self._patience = patience
+        self._rest: asyncio.TimerHandle | None = None
         self._stopping = False
         self._preview_granted = False
         self._models = ModelLoading()
+        self._trouble: Trouble | None = None
         self.status = self._status_now()
 
     # What clients ask ---------------------------------------------------------------------------
 
     def submit(self, request: Submit) -> None:
-        """Queue a job, or raise `EngineError` when the queue cannot take it."""
-        if self._stopping:
-            raise EngineError("The engine is stopping", "", "Try again in a moment.")
-        job = Job(new_job_id(), request.request_id, request.params, request.device, request.dtype)
-        position = len(self._queue) + (self._job is not None)
-        self._queue.put(job)
+        """Queue what is asked for, or raise `SdtuiError` when the queue cannot take all of it."""
+        self._require_future()
+        position = self._count
+        for place, job in enumerate(self._queue.put(request), position):
+            self._emit(job.queued(place), job)
+        self._models.wanted = self._trouble = None
+        self._proceed()
+
+    def requeue(self, request: Requeue) -> None:
+        """Queue a job again that ended without a picture, or raise `SdtuiError`."""
+        self._require_future()
+        position = self._count
+        job = self._queue.requeue(request.job_id)
         self._emit(job.queued(position), job)
-        self._models.wanted = None
+        self._trouble = None
+        self._proceed()
+
+    def move_up(self, request: MoveUp) -> None:
+        """Let a waiting job change places with the one before it, or raise `SdtuiError`."""
+        self._queue.move_up(request.job_id)
+
+    def pause(self, paused: bool) -> None:
+        """Hold the waiting jobs back, or let them go on. Raises `SdtuiError` when it cannot."""
+        self._queue.pause(paused)
+        if not paused:
+            self._trouble = None
         self._proceed()
 
     def cancel(self, request: Cancel) -> None:
@@ -110,24 +141,37 @@ class Dispatcher:
             self._worker.send(request)
 
     def adjust(self, request: Adjust) -> None:
-        """Change the guidance of a job, from its next step on if it runs."""
+        """Change the guidance of a job, from its next step on if it runs.
+
+        Raises `EngineError` when the change cannot be written down.
+        """
         if job := self._queue.find(request.job_id):
-            job.guidance_scale = request.guidance_scale
+            self._queue.adjust(job, request.guidance_scale)
         elif self._job is not None and self._job.id == request.job_id:
-            self._job.guidance_scale = request.guidance_scale
+            self._queue.adjust(self._job, request.guidance_scale)
             self._worker.send(request)
 
     def load_model(self, request: LoadModel) -> None:
         """Bring a model into memory ahead of its use. Jobs at hand bring their own."""
         if not self.has_jobs:
             self._models.wanted = request
-            self._proceed()
+        self._trouble = None
+        self._proceed()
 
     def grant_preview(self) -> None:
         """Let the worker make one preview; a second grant before it does so adds nothing."""
         if self._worker.state == "ready" and not self._preview_granted:
             self._preview_granted = True
             self._worker.send(GrantPreview())
+
+    def _require_future(self) -> None:
+        if self._stopping:
+            raise EngineError("The engine is stopping", "", "Try again in a moment.")
+
+    @property
+    def _count(self) -> int:
+        """How many jobs run or wait."""
+        return len(self._queue) + (self._job is not None)
 
     async def stop(self) -> None:
         """End the worker; the next engine goes on with what is not yet saved."""
@@ -144,13 +188,20 @@ class Dispatcher:
     # What clients are shown ---------------------------------------------------------------------
 
     @property
+    def queue(self) -> QueueChanged:
+        """What runs, what waits, and what can be queued again."""
+        return self._listing.now()
+
+    @property
     def has_jobs(self) -> bool:
-        """Whether a job runs or waits."""
-        return bool(self._job or self._queue)
+        """Whether a job runs, or waits and is not held back."""
+        return bool(self._job or (self._queue and not self._queue.paused))
 
     @property
     def has_work(self) -> bool:
-        """Whether anything runs, waits or loads."""
+        """Whether anything runs, loads, or waits and is not held back, and a worker can do it."""
+        if self._trouble is not None:
+            return False
         return self.has_jobs or bool(self._models.is_ahead or self._models.wanted)
 
     def replay(self, *, with_last: bool) -> Iterator[Backlog]:
@@ -164,7 +215,9 @@ class Dispatcher:
             yield self._models.record
         elif self._last is not None and with_last:
             yield self._last.record
-        for job in self._queue:
+        for position, job in enumerate(self._queue, self._job is not None):
+            # Others came or left before it, or it has moved.
+            job.wait_at(position)
             yield job.record
 
     def _emit(self, event: Event, job: Job | None = None) -> None:
@@ -188,6 +241,8 @@ class Dispatcher:
             models=self._models,
             job=self._job,
             queued=len(self._queue),
+            trouble=self._trouble,
+            paused=self._queue.paused,
         )
 
     # The queue meets the worker -----------------------------------------------------------------
@@ -205,10 +260,11 @@ class Dispatcher:
         if self.has_work:
             self._worker.start()
         if self._worker.state == "ready" and self._job is None and not self._stopping:
-            if self._queue:
+            if self._queue and not self._queue.paused:
                 self._run_next()
             elif request := self._models.ask():
                 self._worker.send(request)
+        self._rest_later()
         self._tell_status()
 
     def _run_next(self) -> None:
@@ -269,41 +325,63 @@ class Dispatcher:
 
     # The worker's life --------------------------------------------------------------------------
 
-    def _worker_ended(self, returncode: int) -> None:
-        message, remedy = describe_exit(returncode)
-        log.error("%s", message)
-        self._preview_granted = False
-        if model := self._models.worker_ended():
-            self._emit(
-                ModelFailed(model=model, title="Loading stopped", message=message, remedy=remedy)
-            )
+    def _is_drawing(self) -> bool:
+        """Whether the worker computes: its job is not waiting for a model, nor for the disk."""
         job = self._job
-        if job is not None and job.image is None:
-            if job.cancelled:
-                self._finish(job, job.cancellation())
-            elif job.attempts >= MAX_ATTEMPTS:
-                title = f"The worker died {job.attempts} times on this job"
-                self._finish(job, job.parked(title, message, remedy))
-            else:
-                job.start_over()
-                self._queue.put_back(job)
-                self._job = None
+        return job is not None and job.image is None and self._models.record is None
+
+    def _rest_later(self) -> None:
+        """Let the worker go when it has had nothing to do for a while."""
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
+        if self._worker.state == "ready" and not self.has_work:
+            loop = asyncio.get_running_loop()
+            self._rest = loop.call_later(self._patience.idle_unload, self._let_worker_go)
+
+    def _let_worker_go(self) -> None:
+        """Free the device, and all the memory that an idle process cannot give back."""
+        log.info("the worker had nothing to do, and ends")
+        self._worker.dismiss()
+        self._models.worker_ended()
+        self._preview_granted = False
         self._tell_status()
 
-    def _give_up(self) -> None:
-        """There will be no worker: say so for all that needs one."""
-        self._models = ModelLoading()
-        jobs = list(self._queue)
-        self._queue.clear()
-        if self._job is not None and self._job.image is None:
-            jobs.insert(0, self._job)
+    def _worker_ended(self, cause: ExitCause) -> None:
+        log.error("%s", cause.message)
+        self._preview_granted = False
+        if model := self._models.worker_ended():
+            self._emit(ModelFailed(model=model, title="Loading stopped", **cause._asdict()))
+        self._interrupt_job(cause)
+        self._rest_later()
+        self._tell_status()
+
+    def _interrupt_job(self, cause: ExitCause) -> None:
+        """The running job, if the worker still owed its picture, waits again or is parked."""
+        job = self._job
+        if job is None or job.image is not None:
+            return
+        if job.cancelled:
+            self._finish(job, job.cancellation())
+        elif job.attempts >= MAX_ATTEMPTS:
+            title = f"The worker died {job.attempts} times on this job"
+            self._finish(job, job.parked(title, *cause))
+        else:
+            job.start_over()
+            self._queue.put_back(job)
             self._job = None
-        for job in jobs:
-            parked = job.parked(
-                "The worker cannot be started",
-                "It ended before it was ready.",
-                "`sdtui engine logs` shows why; `sdtui doctor` checks the installation.",
-            )
-            self._queue.end(job, parked)
-            self._emit(parked, job)
+            self._emit(job.interrupted(*cause), job)
+
+    def _give_up(self, cause: ExitCause) -> None:
+        """There will be no worker until someone asks for one; the jobs wait for that."""
+        trouble = self._trouble = Trouble(
+            title="The worker cannot be started",
+            message=cause.message,
+            remedy="`sdtui engine logs` shows why; `sdtui doctor` checks the installation. Jobs"
+            " wait; the next one that you ask for tries again.",
+        )
+        self._interrupt_job(cause)
+        if request := self._models.wanted:
+            self._emit(ModelFailed(model=request.model, **msgspec.structs.asdict(trouble)))
+        self._models = ModelLoading()
         self._tell_status()

@@ -3,30 +3,61 @@
 from __future__ import annotations
 
 import signal
+from typing import NamedTuple
+
+DEVICE_FAILED = 70
+"""The exit code of a worker whose device reported an error that no process recovers from."""
+
+SEE_THE_LOG = "`sdtui engine logs` shows its last words."
 
 
-def describe_exit(returncode: int) -> tuple[str, str]:
+class ExitCause(NamedTuple):
+    """What happened, and what to do about it."""
+
+    message: str
+    remedy: str
+
+
+STOPPED = ExitCause(
+    "The worker was stopped (SIGSTOP) by another program, and replaced.",
+    "If it happens again, look for what stops it: a job control, a debugger, a batch system.",
+)
+
+
+def hung(seconds: float) -> ExitCause:
+    """The cause of a worker's end that computed nothing for so long."""
+    return ExitCause(
+        f"The worker hung: it computed nothing for {seconds:g} s, and was replaced.", SEE_THE_LOG
+    )
+
+
+def describe_exit(returncode: int) -> ExitCause:
     """What a worker's `returncode` means, and the remedy.
 
     A negative code is the signal that ended the process, as `waitpid` reports it.
     """
-    log = "`sdtui engine logs` shows its last words."
+    if returncode == DEVICE_FAILED:
+        return ExitCause(
+            "The device failed (an error of the GPU or its driver).",
+            "If it happens again, choose a smaller picture, or restart the machine; `sdtui engine "
+            "logs` shows what the driver said.",
+        )
     if returncode >= 0:
-        return f"The worker ended with exit code {returncode}.", log
+        return ExitCause(f"The worker ended with exit code {returncode}.", SEE_THE_LOG)
     try:
         name = signal.Signals(-returncode).name
     except ValueError:
         name = f"signal {-returncode}"
     match name:
         case "SIGKILL":
-            return (
+            return ExitCause(
                 "The worker was killed (SIGKILL), most likely because memory ran out.",
                 "Choose a smaller picture or model, or free some memory.",
             )
         case "SIGBUS":
-            return (
+            return ExitCause(
                 "The worker lost a file that it was reading (SIGBUS).",
                 "The model's files changed or are damaged: fetch them again.",
             )
         case _:
-            return f"The worker crashed ({name}).", log
+            return ExitCause(f"The worker crashed ({name}).", SEE_THE_LOG)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import dataclass, field
 
 from sdtui.engine.backlog import Backlog
@@ -14,6 +15,7 @@ from sdtui.protocol.events import (
     GuidanceAdjusted,
     ImageDecoded,
     JobCancelled,
+    JobInterrupted,
     JobParked,
     JobQueued,
     JobStarted,
@@ -49,6 +51,7 @@ class Job:
     completed: int = 0
     count: int = 0
     image: ImageDecoded | None = None
+    queued_at: float = field(default_factory=time.time)
     record: Backlog = field(default_factory=Backlog)
 
     @classmethod
@@ -61,6 +64,8 @@ class Job:
             stored.device,
             stored.dtype,
             attempts=stored.attempts,
+            guidance_scale=stored.guidance_scale,
+            queued_at=stored.queued_at,
         )
         job._begin(position)
         return job
@@ -81,7 +86,11 @@ class Job:
     def queued(self, position: int) -> JobQueued:
         """The event that begins the job; `position` jobs are before it."""
         return JobQueued(
-            job_id=self.id, request_id=self.request_id, params=self.params, position=position
+            job_id=self.id,
+            request_id=self.request_id,
+            params=self.params,
+            position=position,
+            time=self.queued_at,
         )
 
     def cancellation(self) -> JobCancelled:
@@ -91,6 +100,11 @@ class Job:
     def parked(self, title: str, message: str, remedy: str) -> JobParked:
         """The event that ends the job, for now, when the engine cannot carry it out."""
         return JobParked(job_id=self.id, title=title, message=message, remedy=remedy)
+
+    def interrupted(self, message: str, remedy: str) -> JobInterrupted:
+        """The event that tells why the job begins again."""
+        title = "The job begins again"
+        return JobInterrupted(job_id=self.id, title=title, message=message, remedy=remedy)
 
     def draws_with(self, request: LoadModel) -> bool:
         """Whether `request` loads just what this job needs."""
@@ -103,6 +117,14 @@ class Job:
         self.adjustments = []
         self.completed = self.count = 0
         self._begin(position=0)
+
+    def wait_at(self, position: int) -> None:
+        """Let the record begin with where the job waits now."""
+        _, *later = self.record
+        self.record = Backlog()
+        self._begin(position)
+        for key, frame in later:
+            self.record.add(key, frame)
 
     def _begin(self, position: int) -> None:
         queued = self.queued(position)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sdtui.engine.job import Job
-from sdtui.errors import EngineError
+from sdtui.engine.job import Job, new_job_id
+from sdtui.errors import EngineError, ParameterError
 from sdtui.history.database import Database, HistoryUnwritableError
 from sdtui.history.gallery import Gallery
-from sdtui.history.jobs import JobStore
+from sdtui.history.jobs import JobStore, StoredJob
+from sdtui.params import batch_of
 from sdtui.protocol.events import JobCancelled, JobFailed, JobParked, JobSaved
+from sdtui.protocol.requests import Submit
 
 log = logging.getLogger(__name__)
 
@@ -21,18 +24,25 @@ MAX_ATTEMPTS = 2
 
 MAX_QUEUED = 1000
 
+_LOOK = "`sdtui queue` lists the jobs with their ids."
+
 
 class JobQueue:
     """The jobs that wait, first come first served, as they stand in the database.
 
     Its commits run on the event loop: milliseconds each, tens of them on a busy disk, and four of
     them for each job. No thread could make an answer that waits for the disk come sooner.
+
+    While it is `paused`, nobody should take a job. `on_change` is called after every change of what
+    waits, what ran, and how it ended.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, on_change: Callable[[], None]) -> None:
         self._store = JobStore(database)
         self._gallery = Gallery(database)
+        self._on_change = on_change
         self._waiting: deque[Job] = deque()
+        self.paused = self._store.is_paused()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -59,15 +69,82 @@ class JobQueue:
                     with _unwritten_is_interrupted(job):
                         self._store.wait_again(job.id)
 
-    def put(self, job: Job) -> None:
-        """Let `job` wait behind all others.
+    def put(self, request: Submit) -> list[Job]:
+        """Let what is asked for wait behind all others: all of it or, when this raises, nothing.
 
-        Raises `EngineError` when the queue is full or cannot be written down.
+        Raises `EngineError` when there is no room or it cannot be written down, and
+        `ParameterError` for an impossible batch.
         """
-        if len(self) >= MAX_QUEUED:
-            raise EngineError("The queue is full", f"{MAX_QUEUED} jobs wait.", "Cancel some.")
-        self._store.add(job.id, job.request_id, job.params, job.device, job.dtype)
+        batch = {new_job_id(): params for params in batch_of(request.params, request.batch)}
+        self._require_room(len(batch))
+        self._store.add(batch, request.request_id, request.device, request.dtype)
+        jobs = [
+            Job(job_id, request.request_id, params, request.device, request.dtype)
+            for job_id, params in batch.items()
+        ]
+        self._waiting.extend(jobs)
+        self._on_change()
+        return jobs
+
+    def requeue(self, job_id: str) -> Job:
+        """Let a job that ended without a picture wait anew behind all others.
+
+        Raises `ParameterError` for any other job, and `EngineError` as `put` does.
+        """
+        self._require_room(1)
+        stored = self._store.find_unfulfilled(job_id)
+        if stored is None:
+            raise ParameterError(
+                "job_id", "is of no job that failed, was cancelled or is parked", _LOOK
+            )
+        self._store.requeue(job_id)
+        job = Job(
+            stored.id,
+            stored.request_id,
+            stored.params,
+            stored.device,
+            stored.dtype,
+            guidance_scale=stored.guidance_scale,
+        )
         self._waiting.append(job)
+        self._on_change()
+        return job
+
+    def move_up(self, job_id: str) -> None:
+        """Let a waiting job change places with the one before it; the first one stays.
+
+        Raises `ParameterError` for a job that does not wait, and `HistoryUnwritableError` as `take`
+        does.
+        """
+        job = self.find(job_id)
+        if job is None:
+            raise ParameterError("job_id", "is of no job that waits", _LOOK)
+        place = self._waiting.index(job)
+        if place > 0:
+            self._store.move_up(job_id)
+            self._waiting[place] = self._waiting[place - 1]
+            self._waiting[place - 1] = job
+            self._on_change()
+
+    def pause(self, paused: bool) -> None:
+        """Hold the waiting jobs back, or let them go on; the next engine knows of it.
+
+        Raises `HistoryUnwritableError` as `take` does.
+        """
+        if paused != self.paused:
+            self._store.set_paused(paused)
+            self.paused = paused
+            self._on_change()
+
+    def unfulfilled(self, limit: int) -> list[StoredJob]:
+        """The jobs that `requeue` takes, newest first."""
+        return self._store.unfulfilled(limit)
+
+    def _require_room(self, count: int) -> None:
+        if len(self) + count > MAX_QUEUED:
+            raise EngineError(
+                "The queue is full", f"{len(self)} of {MAX_QUEUED} jobs wait.", "Cancel some."
+            )
 
     @property
     def next(self) -> Job:
@@ -83,6 +160,8 @@ class JobQueue:
         self._store.start(self.next.id)
         job = self._waiting.popleft()
         job.attempts += 1
+        job.started_at = time.time()
+        self._on_change()
         return job
 
     def put_back(self, job: Job) -> None:
@@ -90,6 +169,7 @@ class JobQueue:
         self._waiting.appendleft(job)
         with _unwritten_is_interrupted(job):
             self._store.wait_again(job.id)
+        self._on_change()
 
     def interrupt(self, job: Job) -> None:
         """The engine ends on purpose: its successor draws the job, this attempt forgotten."""
@@ -100,14 +180,19 @@ class JobQueue:
         """The waiting job of this id."""
         return next((job for job in self._waiting if job.id == job_id), None)
 
+    def adjust(self, job: Job, guidance_scale: float) -> None:
+        """Let `job`, waiting or running, be drawn with another guidance, whoever draws it.
+
+        Raises `HistoryUnwritableError`, and changes nothing, when that cannot be written down.
+        """
+        self._store.adjust(job.id, guidance_scale)
+        job.guidance_scale = guidance_scale
+
     def cancel(self, job: Job) -> None:
         """Let `job` wait no longer. Raises `HistoryUnwritableError` as `take` does."""
         self._store.cancel(job.id)
         self._waiting.remove(job)
-
-    def clear(self) -> None:
-        """Let none of the jobs wait that are here; what becomes of them is the caller's word."""
-        self._waiting.clear()
+        self._on_change()
 
     def end(self, job: Job, event: JobSaved | JobCancelled | JobFailed) -> None:
         """Write down how a job ended that was taken. A saved one stands in the gallery already."""
@@ -119,6 +204,7 @@ class JobQueue:
                     self._store.park(job.id, event.title, event.message, event.remedy)
                 case JobFailed():
                     self._store.fail(job.id, event.title, event.message, event.remedy)
+        self._on_change()
 
     def _saved(self, job: Job) -> JobSaved:
         picture = self._gallery.find(job.id)

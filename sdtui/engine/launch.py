@@ -12,13 +12,13 @@ from pathlib import Path
 import msgspec
 
 from sdtui import paths
+from sdtui.engine.log_file import log_path, open_log
 from sdtui.errors import EngineError
 from sdtui.protocol.events import RequestRefused
 
 ENGINE_COMMAND = (sys.executable, "-P", "-m", "sdtui.engine.supervisor")
 
 _START_SECONDS = 20.0
-_LARGEST_LOG_BYTES = 4 * 1024 * 1024
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -28,11 +28,6 @@ class EngineNotRunningError(EngineError):
 
     def __init__(self) -> None:
         super().__init__("No engine runs", f"Nothing answers at {paths.socket_path()}.")
-
-
-def log_path() -> Path:
-    """The log of the engine and of its worker, mode 0600."""
-    return paths.private_dir(paths.log_dir()) / "engine.log"
 
 
 async def attach() -> Connection:
@@ -65,10 +60,7 @@ async def attach_or_start() -> Connection:
 
 def start_engine() -> subprocess.Popen[bytes]:
     """Start an engine that outlives this process and its terminal; it is not waited for."""
-    path = log_path()
-    if path.exists() and path.stat().st_size > _LARGEST_LOG_BYTES:
-        path.replace(path.with_suffix(".log.1"))
-    log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    log = open_log()
     try:
         return subprocess.Popen(
             ENGINE_COMMAND,

@@ -5,6 +5,7 @@ The worker sends these events; a program that drives the core in its own process
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 
@@ -22,9 +23,11 @@ from sdtui.diffusion.devices import dtype_name, memory_in_use
 from sdtui.diffusion.guidance import Guidance
 from sdtui.diffusion.hub import DownloadProgress
 from sdtui.diffusion.latents import InitialLatents
+from sdtui.diffusion.memory import is_out_of_memory
 from sdtui.diffusion.pipeline import DenoisingStart, TokenizedPrompts, text_to_image
 from sdtui.diffusion.preview import PreviewDecoder, PreviewFrame
 from sdtui.diffusion.prompt import EncodedPrompts, TokenizedPrompt
+from sdtui.diffusion.redaction import redact
 from sdtui.engine.inbox import JobControl
 from sdtui.errors import SdtuiError
 from sdtui.params import GenerationParams
@@ -47,6 +50,9 @@ from sdtui.protocol.events import (
     Token,
     TokenizedText,
 )
+
+_ENFORCEMENT = re.compile(r"^\[enforce fail at [^]]*\][^.]*\. ")
+"""Where in torch's sources an allocator gave up, ahead of what it says about it."""
 
 
 def run_job(
@@ -96,7 +102,9 @@ def run_job(
                 step, completed = stage, stage.step_index + 1
                 yield from _step_completed(job_id, stage, started, params, control, previews)
             case DecodedImage():
-                if previews is not None and step is not None and not stage.upcast:
+                # The VAE's usual cost is what previews are to be judged by.
+                usual = not (stage.upcast or stage.tiled)
+                if previews is not None and step is not None and usual:
                     previews.vae_decoded(step.latents, stage.seconds)
                 yield _decoded(job_id, stage)
 
@@ -146,15 +154,15 @@ def failure(error: Exception) -> tuple[str, str, str]:
     """Title, message and remedy of whatever stopped a job."""
     if isinstance(error, SdtuiError):
         return error.title, error.message, error.remedy
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+    if is_out_of_memory(error):
         return (
             "Not enough memory",
-            str(error).partition("\n")[0],
+            _ENFORCEMENT.sub("", str(error).partition("\n")[0]),
             "Choose a smaller picture or model, or close other programs that use the device.",
         )
     return (
         "Something unexpected went wrong",
-        f"{type(error).__name__}: {error}",
+        redact(f"{type(error).__name__}: {error}"),
         "`sdtui engine logs` shows where it happened.",
     )
 
@@ -230,6 +238,7 @@ def _step_completed(
 ) -> Iterator[JobEvent]:
     """The step, and its preview if one is due. Fetching the figures waits for the device."""
     figures = step.statistics
+    step.check_numbers()
     seconds = time.perf_counter() - started
     frame: PreviewFrame | None = None
     if previews is not None and _preview_is_due(step, params, control):
@@ -275,4 +284,5 @@ def _decoded(job_id: str, decoded: DecodedImage) -> ImageDecoded:
         rgb=decoded.image.tobytes(),
         seconds=decoded.seconds,
         upcast=decoded.upcast,
+        tiled=decoded.tiled,
     )

@@ -6,7 +6,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
+from sdtui.engine.exit_causes import SEE_THE_LOG, ExitCause
+from sdtui.engine.patience import Patience
 from sdtui.engine.worker_process import WorkerProcess
+from sdtui.engine.worker_watch import replace_if_stuck
 from sdtui.protocol.events import WorkerEvent, WorkerReady
 from sdtui.protocol.requests import WorkerRequest
 
@@ -17,71 +20,98 @@ _FAILED_STARTS = 2
 
 
 class RestartingWorker:
-    """Keeps one worker process running from `start` on.
+    """Keeps one worker process running from `start` on, until it is dismissed.
 
-    `on_event` is called with what it says, readiness included; `on_end` with the exit code of
-    one that died, before the next one starts; `on_give_up` when none can be started. `state` is
-    "off", "starting", "ready" or "restarting".
+    `is_drawing` tells whether the worker has something to compute. `on_event` is called with what
+    it says, readiness included; `on_end` with the cause of its death, before the next one starts;
+    `on_give_up` with the last cause when none can be started. `state` is "off", "starting",
+    "ready" or "restarting".
     """
 
     def __init__(
         self,
         command: Sequence[str],
+        patience: Patience,
         *,
+        is_drawing: Callable[[], bool],
         on_event: Callable[[WorkerEvent], None],
-        on_end: Callable[[int], None],
-        on_give_up: Callable[[], None],
+        on_end: Callable[[ExitCause], None],
+        on_give_up: Callable[[ExitCause], None],
     ) -> None:
         self.state = "off"
         self._command = command
+        self._patience = patience
+        self._is_drawing = is_drawing
         self._on_event = on_event
         self._on_end = on_end
         self._on_give_up = on_give_up
         self._process: WorkerProcess | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
 
     def start(self) -> None:
         """Start the worker unless it runs already."""
         if self.state == "off" and not self._stopping:
             self.state = "starting"
-            self._task = asyncio.create_task(self._run())
+            task = asyncio.create_task(self._run())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     def send(self, request: WorkerRequest) -> None:
         """Ask the running worker for something."""
         if self._process is not None:
             self._process.send(request)
 
+    def dismiss(self) -> None:
+        """End the running worker, of which nothing more is told; `start` brings another one."""
+        process, self._process = self._process, None
+        self.state = "off"
+        if process is not None:
+            process.kill()
+
     async def stop(self) -> None:
         """End the worker for good."""
         self._stopping = True
-        if self._process is not None:
-            self._process.kill()
-        if self._task is not None:
-            await self._task
+        self.dismiss()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def _run(self) -> None:
         try:
-            await self._keep_running()
-        except Exception:
+            cause = await self._keep_running()
+        except Exception as error:
             log.exception("the engine cannot go on with its worker")
-        if self._process is not None:
-            self._process.kill()
-        self.state = "off"
-        if not self._stopping:
-            self._on_give_up()
+            cause = ExitCause(f"{type(error).__name__}: {error}", SEE_THE_LOG)
+        if cause is not None:
+            self.dismiss()
+            self._on_give_up(cause)
 
-    async def _keep_running(self) -> None:
+    async def _keep_running(self) -> ExitCause | None:
+        """Returns when the worker is dismissed, or with the cause why none can be started."""
         failed_starts = 0
-        while failed_starts < _FAILED_STARTS and not self._stopping:
+        while True:
             process = self._process = await WorkerProcess.start(self._command)
+            if self._stopping:
+                self.dismiss()
+            await self._follow(process)
+            if process is not self._process:
+                return None
+            self._process = None
+            failed_starts = 0 if self.state == "ready" else failed_starts + 1
+            self.state = "restarting"
+            self._on_end(process.cause)
+            if failed_starts == _FAILED_STARTS:
+                return process.cause
+
+    async def _follow(self, process: WorkerProcess) -> None:
+        watch = asyncio.create_task(replace_if_stuck(process, self._is_drawing, self._patience))
+        try:
             async for event in process.events():
+                if process is not self._process:
+                    continue
                 if isinstance(event, WorkerReady):
                     log.info("worker %d is ready with torch %s", process.pid, event.torch_version)
                     self.state = "ready"
                 self._on_event(event)
-            self._process = None
-            failed_starts = 0 if self.state == "ready" else failed_starts + 1
-            if not self._stopping:
-                self.state = "restarting"
-                self._on_end(process.returncode or 0)
+        finally:
+            watch.cancel()

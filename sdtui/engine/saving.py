@@ -123,6 +123,7 @@ def _encode(job: Job, image: ImageDecoded) -> EncodedPicture:
         job.params,
         version=sdtui.__version__,
         guidance_adjustments=job.adjustments,
+        unet_sha256=image.unet_sha256,
     )
     return EncodedPicture.of(png)
 

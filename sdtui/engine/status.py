@@ -7,15 +7,24 @@ import os
 import sdtui
 from sdtui.engine.job import Job
 from sdtui.engine.model_loading import ModelLoading
-from sdtui.protocol.events import EngineStatus
+from sdtui.protocol.events import EngineStatus, Trouble
 
 
 def engine_status(
-    *, stopping: bool, worker_state: str, models: ModelLoading, job: Job | None, queued: int
+    *,
+    stopping: bool,
+    worker_state: str,
+    models: ModelLoading,
+    job: Job | None,
+    queued: int,
+    trouble: Trouble | None,
+    paused: bool,
 ) -> EngineStatus:
     """The status of an engine with this worker, these models, and the job that runs."""
     if stopping:
         state = "stopping"
+    elif trouble is not None:
+        state = "failing"
     elif worker_state in ("starting", "restarting"):
         state = worker_state
     elif models.record is not None:
@@ -31,5 +40,7 @@ def engine_status(
         device=loaded.device if loaded else "",
         dtype=loaded.dtype if loaded else "",
         queued=queued,
+        paused=paused,
         running_job_id=job.id if job else None,
+        trouble=trouble,
     )

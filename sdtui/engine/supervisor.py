@@ -13,7 +13,9 @@ from contextlib import closing
 import msgspec
 
 import sdtui
+from sdtui.engine import log_file
 from sdtui.engine.dispatch import Dispatcher
+from sdtui.engine.gallery_desk import GalleryDesk
 from sdtui.engine.listener import (
     AnotherEngineServesError,
     Listener,
@@ -21,13 +23,23 @@ from sdtui.engine.listener import (
     only_engine,
     peer_uid,
 )
+from sdtui.engine.patience import Patience
 from sdtui.engine.subscriber import Subscriber
 from sdtui.engine.worker_process import WORKER_COMMAND
 from sdtui.errors import EngineError, ParameterError, SdtuiError
 from sdtui.history.database import Database
+from sdtui.history.naming import NameTemplate
 from sdtui.params import validate
 from sdtui.protocol.codec import Decoder
-from sdtui.protocol.events import FINAL_EVENTS, Event, JobStarted, PreviewReady, RequestRefused
+from sdtui.protocol.events import (
+    FINAL_EVENTS,
+    Event,
+    JobStarted,
+    PreviewReady,
+    RequestCarriedOut,
+    RequestRefused,
+)
+from sdtui.protocol.gallery import DeletePicture, GalleryRequest, SearchGallery, SetFavourite
 from sdtui.protocol.requests import (
     Adjust,
     Attach,
@@ -35,17 +47,19 @@ from sdtui.protocol.requests import (
     ClientRequest,
     GrantPreview,
     LoadModel,
+    MoveUp,
+    PauseQueue,
+    QueueRequest,
+    Requeue,
+    ResumeQueue,
     Shutdown,
     Submit,
 )
 
 log = logging.getLogger(__name__)
 
-IDLE_SECONDS = 15 * 60.0
-"""An engine with no client and no work ends after this long, so that the device is free again."""
-
-_LOOK_AROUND_SECONDS = 10.0
-"""How often an engine makes sure that clients can find it."""
+_ANSWERED = Submit | QueueRequest
+"""Who asks for one of these waits for the answer."""
 
 _FAREWELL_SECONDS = 2.0
 """How long the last events may take to reach the clients when the engine ends."""
@@ -62,12 +76,11 @@ class Supervisor:
         database: Database,
         *,
         worker_command: Sequence[str] = WORKER_COMMAND,
-        idle_seconds: float = IDLE_SECONDS,
-        look_around_seconds: float = _LOOK_AROUND_SECONDS,
+        patience: Patience = Patience(),  # noqa: B008 - it is frozen
     ) -> None:
-        self._dispatcher = Dispatcher(self._publish, database, worker_command)
-        self._idle_seconds = idle_seconds
-        self._look_around_seconds = look_around_seconds
+        self._dispatcher = Dispatcher(self._publish, database, worker_command, patience)
+        self._gallery_desk = GalleryDesk(database)
+        self._patience = patience
         self._subscribers: set[Subscriber] = set()
         self._connections: set[asyncio.Task[None]] = set()
         self._unseen_end = False
@@ -84,6 +97,7 @@ class Supervisor:
         watches = [
             asyncio.create_task(self._watch_idleness()),
             asyncio.create_task(self._watch_socket(listener)),
+            asyncio.create_task(self._watch_log()),
         ]
         log.info("engine %s serves", sdtui.__version__)
         try:
@@ -103,7 +117,7 @@ class Supervisor:
                 await self._activity.wait()
                 continue
             try:
-                await asyncio.wait_for(self._activity.wait(), self._idle_seconds)
+                await asyncio.wait_for(self._activity.wait(), self._patience.idle_exit)
             except TimeoutError:
                 log.info("nobody and nothing needs the engine")
                 self._stop.set()
@@ -112,9 +126,17 @@ class Supervisor:
     async def _watch_socket(self, listener: Listener) -> None:
         # The removal of a file is no event that one could wait for.
         while listener.can_be_found or self._is_needed:  # noqa: ASYNC110
-            await asyncio.sleep(self._look_around_seconds)
+            await asyncio.sleep(self._patience.socket_look)
         log.warning("the socket was removed, so nobody can come any more")
         self._stop.set()
+
+    async def _watch_log(self) -> None:
+        while log_file.is_standard_error():
+            try:
+                log_file.put_aside_if_large()
+            except OSError:
+                log.exception("the log cannot be put aside")
+            await asyncio.sleep(self._patience.log_look)
 
     @property
     def _is_needed(self) -> bool:
@@ -146,7 +168,7 @@ class Supervisor:
 
     async def _converse(self, reader: asyncio.StreamReader, subscriber: Subscriber) -> None:
         """Carry out what a client asks until it leaves or says what nobody understands."""
-        decoder: Decoder[ClientRequest] = Decoder(ClientRequest)
+        decoder: Decoder[ClientRequest | GalleryRequest] = Decoder(ClientRequest | GalleryRequest)
         while True:
             try:
                 request = await decoder.read(reader)
@@ -156,13 +178,15 @@ class Supervisor:
             if request is None:
                 return
             try:
-                self._carry_out(request, subscriber)
+                await self._carry_out(request, subscriber)
             except SdtuiError as error:
                 subscriber.send(_refusal(error, request))
                 if isinstance(request, Attach):
                     return
 
-    def _carry_out(self, request: ClientRequest, subscriber: Subscriber) -> None:
+    async def _carry_out(
+        self, request: ClientRequest | GalleryRequest, subscriber: Subscriber
+    ) -> None:
         if isinstance(request, Shutdown):
             self._shut_down(request)
             return
@@ -174,6 +198,12 @@ class Supervisor:
         match request:
             case Submit():
                 self._dispatcher.submit(request)
+            case MoveUp():
+                self._dispatcher.move_up(request)
+            case Requeue():
+                self._dispatcher.requeue(request)
+            case PauseQueue() | ResumeQueue():
+                self._dispatcher.pause(isinstance(request, PauseQueue))
             case Cancel():
                 self._dispatcher.cancel(request)
             case Adjust():
@@ -184,6 +214,10 @@ class Supervisor:
             case GrantPreview():
                 subscriber.credits += 1
                 self._pass_on_credits()
+            case SearchGallery() | SetFavourite() | DeletePicture():
+                subscriber.send(await self._gallery_desk.answer(request))
+        if isinstance(request, _ANSWERED):
+            subscriber.send(RequestCarriedOut(request_id=request.request_id))
 
     def _attach(self, request: Attach, subscriber: Subscriber) -> None:
         if request.version != sdtui.__version__:
@@ -198,6 +232,7 @@ class Supervisor:
                 subscriber.send_frame(key, frame)
         # What was replayed is past; the last word is how things are now.
         subscriber.send(self._dispatcher.status)
+        subscriber.send(self._dispatcher.queue)
         self._subscribers.add(subscriber)
         self._activity.set()
 
@@ -237,9 +272,11 @@ class Supervisor:
             self._dispatcher.grant_preview()
 
 
-def _refusal(error: SdtuiError, request: ClientRequest | None = None) -> RequestRefused:
+def _refusal(
+    error: SdtuiError, request: ClientRequest | GalleryRequest | None = None
+) -> RequestRefused:
     return RequestRefused(
-        request_id=request.request_id if isinstance(request, Submit) else None,
+        request_id=getattr(request, "request_id", None),
         title=error.title,
         message=error.message,
         remedy=error.remedy,
@@ -253,8 +290,10 @@ def main() -> int:
         level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
     )
     try:
+        NameTemplate.configured()
+        patience = Patience.from_environment()
         with only_engine(), closing(Database.open()) as database, listening() as listener:
-            asyncio.run(Supervisor(database).serve(listener))
+            asyncio.run(Supervisor(database, patience=patience).serve(listener))
     except AnotherEngineServesError:
         log.info("another engine serves already")
     except SdtuiError as error:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import gc
 import logging
+import os
 from typing import BinaryIO
 
+import msgspec
 import torch
 
 from sdtui.diffusion.components import ComponentStart, LoadedComponents, LoadingProgress, load
 from sdtui.diffusion.devices import choose_device, choose_dtype
+from sdtui.diffusion.memory import free_memory
 from sdtui.diffusion.preview import PreviewDecoder
+from sdtui.engine.exit_causes import DEVICE_FAILED
 from sdtui.engine.inbox import Inbox, JobControl
 from sdtui.engine.narration import failure, loading_progressed, model_loaded, run_job
 from sdtui.errors import GenerationError, SdtuiError
+from sdtui.models.weights import WeightsHash
 from sdtui.protocol.codec import encode
 from sdtui.protocol.events import (
     Event,
+    ImageDecoded,
     JobCancelled,
     JobFailed,
     JobStarted,
@@ -40,6 +45,7 @@ class Workbench:
         self._wire = wire
         self._components: LoadedComponents | None = None
         self._previews: PreviewDecoder | None = None
+        self._hash: WeightsHash | None = None
 
     def run(self) -> None:
         """Work until the process is ended."""
@@ -60,34 +66,47 @@ class Workbench:
         try:
             components = self._components_for(request.model, request.device, request.dtype, control)
         except LoadingStopped:
-            self._say(ModelFailed(model=request.model, title="Another model was asked for"))
+            end = ModelFailed(model=request.model, title="Another model was asked for")
         except Exception as error:
             title, message, remedy = _explain(error)
-            self._say(ModelFailed(model=request.model, title=title, message=message, remedy=remedy))
+            end = ModelFailed(model=request.model, title=title, message=message, remedy=remedy)
         else:
             if components is before:
                 self._say(model_loaded(components))
+            return
+        self._fail(end)
 
     def _draw(self, job: RunJob, control: JobControl) -> None:
         self._say(JobStarted(job_id=job.job_id, params=job.params))
+        end: JobCancelled | JobFailed
         try:
             components = self._components_for(job.params.model, job.device, job.dtype, control)
             for event in run_job(components, job.params, job.job_id, control, self._previews):
+                if isinstance(event, ImageDecoded) and self._hash is not None:
+                    event = msgspec.structs.replace(event, unet_sha256=self._hash.sha256)
                 self._say(event)
+            return
         except LoadingStopped:
-            self._say(JobCancelled(job_id=job.job_id, completed=0, count=0))
+            end = JobCancelled(job_id=job.job_id, completed=0, count=0)
         except Exception as error:
             title, message, remedy = _explain(error)
             exit_code = (error if isinstance(error, SdtuiError) else GenerationError).exit_code
-            self._say(
-                JobFailed(
-                    job_id=job.job_id,
-                    title=title,
-                    message=message,
-                    remedy=remedy,
-                    exit_code=exit_code,
-                )
+            end = JobFailed(
+                job_id=job.job_id,
+                title=title,
+                message=message,
+                remedy=remedy,
+                exit_code=exit_code,
             )
+        self._fail(end)
+
+    def _fail(self, end: ModelFailed | JobCancelled | JobFailed) -> None:
+        """End a request that came to nothing, whose error is forgotten by now.
+
+        What it held is free before the next request comes, which may need just that.
+        """
+        free_memory()
+        self._say(end)
 
     def _components_for(
         self, model: str, device: str, dtype: str, control: JobControl
@@ -107,12 +126,13 @@ class Workbench:
             if isinstance(progress, ComponentStart) and self._components is not None:
                 # Two models at once may be more than the device holds.
                 self._components = self._previews = None
-                _free_memory()
+                free_memory()
             self._say(loading_progressed(model, progress))
 
         components = load(model, device, dtype, report)
         self._previews = PreviewDecoder(components.vae)
         self._components = components
+        self._hash = WeightsHash(components.unet_file)
         self._say(model_loaded(components))
         return components
 
@@ -124,13 +144,9 @@ def _explain(error: Exception) -> tuple[str, str, str]:
     """
     if isinstance(error, torch.AcceleratorError):
         log.error("the device failed", exc_info=error)
-        raise SystemExit(70) from error
+        # Tidying up would ask the device for its memory, and may never end.
+        logging.shutdown()
+        os._exit(DEVICE_FAILED)
     if not isinstance(error, SdtuiError):
         log.error("a request failed", exc_info=error)
     return failure(error)
-
-
-def _free_memory() -> None:
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -21,9 +21,7 @@ _PR_SET_PDEATHSIG = 1
 def main() -> None:
     """Serve the supervisor at the other end of standard input and output until it goes away."""
     requests, wire = claim_pipes()
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
-    )
+    keep_log()
     die_with_parent()
     # With the pipe ends whoever could ask for results: so does the process, even while it imports.
     inbox = Inbox(requests, on_end=lambda: os._exit(0))
@@ -48,6 +46,24 @@ def claim_pipes() -> tuple[BinaryIO, BinaryIO]:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
     return requests, wire
+
+
+class RedactingFormatter(logging.Formatter):
+    """Lines of the log, tracebacks included, without the tokens that this process knows."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as text."""
+        from sdtui.diffusion.redaction import redact
+
+        return redact(super().format(record))
+
+
+def keep_log() -> None:
+    """Log to standard error, which leads to the engine's log."""
+    handler = logging.StreamHandler()
+    form = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
+    handler.setFormatter(RedactingFormatter(form))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 def die_with_parent() -> None:

@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Sequence
 
+from sdtui.engine.exit_causes import ExitCause, describe_exit
 from sdtui.errors import SdtuiError
 from sdtui.protocol.codec import Decoder, encode
 from sdtui.protocol.events import WorkerEvent
@@ -27,6 +28,7 @@ class WorkerProcess:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self._verdict: ExitCause | None = None
         self._decoder: Decoder[WorkerEvent] = Decoder(WorkerEvent)
 
     @classmethod
@@ -55,7 +57,7 @@ class WorkerProcess:
             self._process.stdin.write(encode(request))
 
     async def events(self) -> AsyncIterator[WorkerEvent]:
-        """What the worker says, until its process has ended; `returncode` then says how."""
+        """What the worker says, until its process has ended; `cause` then says why."""
         assert self._process.stdout is not None
         end_of_pipe = self._process.stdout.feed_eof
         loop = asyncio.get_running_loop()
@@ -83,7 +85,16 @@ class WorkerProcess:
         """How the process ended: negative for a signal, None while it runs."""
         return self._process.returncode
 
-    def kill(self) -> None:
-        """End the process at once; nothing that must last is in its hands."""
+    @property
+    def cause(self) -> ExitCause:
+        """Why the process ended, which it has."""
+        return self._verdict or describe_exit(self.returncode or 0)
+
+    def kill(self, verdict: ExitCause | None = None) -> None:
+        """End the process at once; nothing that must last is in its hands.
+
+        Its exit code would say SIGKILL whatever it was killed for; `verdict` says why.
+        """
         if self._process.returncode is None:
+            self._verdict = self._verdict or verdict
             self._process.kill()

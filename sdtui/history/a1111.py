@@ -8,6 +8,8 @@ from sdtui.history.picture_record import PictureRecord
 
 _NAMED_SCHEDULES = {"DPM++ 2M Karras": ("DPM++ 2M", "Karras")}
 
+_HASH_DIGITS = 10
+
 
 def parameters_text(record: PictureRecord, width: int, height: int) -> str:
     """Prompt, negative prompt and a line of "Key: value" pairs, joined with ", ".
@@ -24,6 +26,10 @@ def parameters_text(record: PictureRecord, width: int, height: int) -> str:
         "CFG scale": f"{params.guidance_scale:g}",
         "Seed": params.seed,
         "Size": f"{width}x{height}",
+    }
+    if record.unet_sha256:
+        pairs["Model hash"] = record.unet_sha256[:_HASH_DIGITS]
+    pairs |= {
         # Other tools know models by their bare names, and where they lie is nobody's business.
         "Model": params.model.rstrip("/").rpartition("/")[2],
         "RNG": "CPU",

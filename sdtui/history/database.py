@@ -15,6 +15,9 @@ from sdtui.errors import EngineError
 from sdtui.history.schema import migrate
 
 _BUSY_SECONDS = 5.0
+_CACHE_KIB = 512
+"""Enough for what a queue asks; the system's own cache holds the rest, and gives it back."""
+
 _SOUND_WAL = (3, 51, 3)
 """Earlier versions can corrupt a write-ahead log that two connections reset at once."""
 
@@ -52,6 +55,7 @@ class Database:
             connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             connection.execute(f"PRAGMA journal_mode = {journal_mode(path)}")
             migrate(connection)
             return cls(connection, lock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import sqlite3
 import time
 from dataclasses import dataclass
@@ -12,8 +13,11 @@ from pathlib import Path
 import msgspec
 from PIL import Image
 
+from sdtui.errors import SdtuiError
 from sdtui.history.database import Database
 from sdtui.history.jobs import StoredJob, stored_job
+
+log = logging.getLogger(__name__)
 
 THUMBNAIL_SIDE = 96
 """The longer side of a thumbnail in pixels."""
@@ -35,6 +39,23 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     def exists(self) -> bool:
         """Whether the file still stands where it was saved."""
         return Path(self.path).is_file()
+
+    def remove_file(self) -> bool:
+        """Remove the file and return whether it was there.
+
+        One that is gone already is no error, and one that is another by now, put there by hand,
+        stays. Raises `OSError` when the folder refuses.
+        """
+        path = Path(self.path)
+        try:
+            if not path.is_file() or path.stat().st_size != self.size:
+                return False
+            if hashlib.sha256(path.read_bytes()).hexdigest() != self.sha256:
+                return False
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        return True
 
 
 @dataclass(frozen=True)
@@ -124,16 +145,24 @@ class Gallery:
     def search(
         self, words: str = "", *, favourites: bool = False, limit: int = 50, offset: int = 0
     ) -> list[Picture]:
-        """Pictures whose prompts hold all `words` (each may be a beginning), newest first."""
-        conditions: list[str] = ["jobs.state = 'saved'"]
-        values: list[object] = []
-        if query := _fts_query(words):
-            conditions.append("jobs.id IN (SELECT job_id FROM prompts WHERE prompts MATCH ?)")
-            values.append(query)
-        if favourites:
-            conditions.append("images.favourite = 1")
-        end = "ORDER BY jobs.ended_at DESC LIMIT ? OFFSET ?"
-        return self._select(f"{' AND '.join(conditions)} {end}", *values, limit, offset)
+        """Pictures whose prompts hold all `words` (each may be a beginning), newest first.
+
+        Those whose parameters this version does not understand are left out of their page.
+        """
+        condition, values = _condition(words, favourites)
+        order = "ORDER BY jobs.ended_at DESC, jobs.rowid DESC"
+        # Only a page is read in full: what is sorted has no thumbnails.
+        page = f"SELECT id FROM jobs WHERE {condition} {order} LIMIT ? OFFSET ?"
+        return self._select(f"jobs.id IN ({page}) {order}", *values, limit, offset)
+
+    def count(self, words: str = "", *, favourites: bool = False) -> int:
+        """How many pictures `search` finds in all."""
+        condition, values = _condition(words, favourites)
+        (number,) = self._database.connection.execute(
+            f"SELECT count(*) FROM jobs JOIN images ON images.job_id = jobs.id WHERE {condition}",
+            values,
+        ).fetchone()
+        return int(number)
 
     def find(self, job_id: str) -> Picture | None:
         """The picture that this job became."""
@@ -147,7 +176,13 @@ class Gallery:
             f" WHERE {condition}",
             values,
         )
-        return [_picture(row) for row in rows]
+        pictures = []
+        for row in rows:
+            try:
+                pictures.append(_picture(row))
+            except (msgspec.MsgspecError, SdtuiError):
+                log.exception("the picture of job %s is of another version of sdtui", row["id"])
+        return pictures
 
     def set_favourite(self, job_id: str, favourite: bool) -> None:
         """Mark a picture as a favourite, or not."""
@@ -156,20 +191,10 @@ class Gallery:
                 "UPDATE images SET favourite = ? WHERE job_id = ?", (int(favourite), job_id)
             )
 
-    def delete(self, job_id: str) -> None:
-        """Forget a picture and remove its file; one that is gone already is no error.
-
-        A file that is another one by now, put there by hand, stays.
-        """
-        row = self._database.connection.execute(
-            "SELECT path, sha256 FROM images WHERE job_id = ?", (job_id,)
-        ).fetchone()
-        if row is not None:
-            path = Path(row["path"])
-            if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == row["sha256"]:
-                path.unlink()
+    def forget(self, job_id: str) -> None:
+        """Let a picture be no longer in the gallery; what becomes of its file is not asked."""
         with self._database.transaction() as connection:
-            connection.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
+            connection.execute("DELETE FROM jobs WHERE id = ? AND state = 'saved'", (job_id,))
 
 
 def thumbnail(image: Image.Image) -> bytes:
@@ -181,10 +206,26 @@ def thumbnail(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
+def _condition(words: str, favourites: bool) -> tuple[str, list[object]]:
+    """What a search asks of a row, and the values of its placeholders."""
+    conditions: list[str] = ["jobs.state = 'saved'"]
+    values: list[object] = []
+    if query := _fts_query(words):
+        conditions.append("jobs.id IN (SELECT job_id FROM prompts WHERE prompts MATCH ?)")
+        values.append(query)
+    if favourites:
+        conditions.append("jobs.id IN (SELECT job_id FROM images WHERE favourite = 1)")
+    return " AND ".join(conditions), values
+
+
 def _fts_query(words: str) -> str:
-    """Every word as a quoted beginning, so that nothing in it is an operator of FTS5."""
+    """Every word as a quoted beginning, so that nothing in it is an operator of FTS5.
+
+    Signs alone are left out: the index knows letters and digits, so no picture would have them.
+    """
     text = words.replace("\0", " ").replace('"', '""').encode(errors="replace").decode()
-    return " ".join(f'"{word}"*' for word in text.split())
+    spoken = (word for word in text.split() if any(map(str.isalnum, word)))
+    return " ".join(f'"{word}"*' for word in spoken)
 
 
 def _picture(row: sqlite3.Row) -> Picture:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import itertools
 import os
-import re
 import secrets
-import unicodedata
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -19,14 +16,12 @@ from PIL import Image, PngImagePlugin
 from sdtui import paths
 from sdtui.errors import SdtuiError
 from sdtui.history.a1111 import parameters_text
+from sdtui.history.naming import NameTemplate
 from sdtui.history.picture_record import PictureRecord
 from sdtui.params import GenerationParams
 
 JSON_KEY = "sdtui"
 A1111_KEY = "parameters"
-
-_SLUG_CHARACTERS = 48
-_NUMBER = re.compile(r"(\d{4,})-")
 
 
 def save_image(
@@ -37,15 +32,14 @@ def save_image(
     *,
     version: str,
     guidance_adjustments: Sequence[tuple[int, float]] = (),
-    folder: Path | None = None,
     path: Path | None = None,
 ) -> Path:
     """Save RGB8 pixels (row by row, `width * height * 3` bytes) as a PNG and return its path.
 
-    The file is `path`, or gets the next free number in `folder` (default: today's folder in
-    `paths.images_dir()`), as in `0001-a-red-apple-42.png`. It appears under its name only when
-    every byte of it is on the disk, and never takes the place of another. Pictures are the
-    user's own to share: their mode follows the umask.
+    The file is `path`, or gets a free name in `paths.images_dir()`, by default in the folder of the
+    day, as in `0001-a-red-apple-42.png`. It appears under its name only when every byte of it is on
+    the disk, and never takes the place of another. Pictures are the user's own to share: their mode
+    follows the umask.
 
     Raises `FileExistsError` when `path` is taken, `OSError` when the disk or folder refuses.
     """
@@ -60,7 +54,7 @@ def save_image(
     if path is not None:
         write_new(path, png)
         return path
-    names = new_paths(params, folder)
+    names = new_paths(params)
     while True:
         path = next(names)
         with contextlib.suppress(FileExistsError):
@@ -76,10 +70,14 @@ def encode_png(
     *,
     version: str,
     guidance_adjustments: Sequence[tuple[int, float]] = (),
+    unet_sha256: str = "",
 ) -> bytes:
     """The file of a picture of RGB8 pixels, with all that is known of its making."""
     record = PictureRecord(
-        version=version, params=params, guidance_adjustments=list(guidance_adjustments)
+        version=version,
+        params=params,
+        guidance_adjustments=list(guidance_adjustments),
+        unet_sha256=unet_sha256,
     )
     text = PngImagePlugin.PngInfo()
     text.add_text(A1111_KEY, parameters_text(record, width, height))
@@ -89,18 +87,18 @@ def encode_png(
     return buffer.getvalue()
 
 
-def new_paths(params: GenerationParams, folder: Path | None = None) -> Iterator[Path]:
-    """Names for a new picture, numbered on from the highest in the folder, which is made.
+def new_paths(params: GenerationParams) -> Iterator[Path]:
+    """Free names for a new picture, in a folder that is made.
 
     Another process may take a name before it is used, so there is always a next one.
     """
-    if folder is None:
-        folder = paths.images_dir() / datetime.date.today().isoformat()
+    template = NameTemplate.configured()
+    today = datetime.date.today()
+    folder = paths.images_dir() / template.folder(params, today)
     folder.mkdir(parents=True, exist_ok=True)
-    taken = (_NUMBER.match(entry.name) for entry in folder.iterdir())
-    highest = max((int(match.group(1)) for match in taken if match), default=0)
-    for number in itertools.count(highest + 1):
-        yield folder / f"{number:04}-{slug(params.prompt)}-{params.seed}.png"
+    taken = {entry.name for entry in folder.iterdir()}
+    for name in template.names(params, today, taken):
+        yield folder / name
 
 
 def read_record(path: Path) -> PictureRecord:
@@ -131,13 +129,6 @@ def read_record(path: Path) -> PictureRecord:
 def read_params(path: Path) -> GenerationParams:
     """The parameters of a picture saved by sdtui; errors as for `read_record`."""
     return read_record(path).params
-
-
-def slug(prompt: str) -> str:
-    """The prompt as a part of a file name: words of ASCII letters and digits, at most 48 long."""
-    ascii_text = unicodedata.normalize("NFKD", prompt).encode("ascii", "ignore").decode().lower()
-    words = "-".join(re.findall(r"[a-z0-9]+", ascii_text))
-    return words[:_SLUG_CHARACTERS].rstrip("-") or "picture"
 
 
 def write_new(path: Path, content: bytes) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import time
+from collections.abc import Mapping
 
 import msgspec
 
@@ -11,12 +13,15 @@ from sdtui.errors import SdtuiError
 from sdtui.history.database import Database
 from sdtui.params import GenerationParams
 
+_UNFULFILLED = "state IN ('failed', 'cancelled', 'parked')"
+
 
 class StoredJob(msgspec.Struct, frozen=True, kw_only=True):
     """A job as the database holds it. Times are UNIX times in seconds.
 
     `state` is "queued", "running", "saved", "failed", "cancelled" or "parked". `attempts` counts
-    how often a worker took it up; `title`, `message` and `remedy` say why it failed or is parked.
+    how often a worker took it up; `guidance_scale` is what the user changed it to, None while it is
+    that of the parameters; `title`, `message` and `remedy` say why it failed or is parked.
     """
 
     id: str
@@ -26,6 +31,7 @@ class StoredJob(msgspec.Struct, frozen=True, kw_only=True):
     dtype: str
     state: str
     attempts: int
+    guidance_scale: float | None
     queued_at: float
     started_at: float | None
     ended_at: float | None
@@ -41,27 +47,29 @@ class JobStore:
         self._database = database
 
     def add(
-        self, job_id: str, request_id: str, params: GenerationParams, device: str, dtype: str
+        self, jobs: Mapping[str, GenerationParams], request_id: str, device: str, dtype: str
     ) -> None:
-        """Let a new job wait behind all others."""
+        """Let new jobs, by their ids, wait behind all others: every one of them or none."""
+        now = time.time()
         with self._database.transaction() as connection:
-            connection.execute(
-                "INSERT INTO jobs (id, request_id, params, device, dtype, state, position,"
-                " queued_at) VALUES (?, ?, ?, ?, ?, 'queued',"
-                " (SELECT coalesce(max(position), 0) + 1 FROM jobs), ?)",
-                (
-                    job_id,
-                    request_id,
-                    msgspec.json.encode(params).decode(),
-                    device,
-                    dtype,
-                    time.time(),
-                ),
-            )
-            connection.execute(
-                "INSERT INTO prompts (job_id, prompt, negative_prompt) VALUES (?, ?, ?)",
-                (job_id, params.prompt, params.negative_prompt),
-            )
+            for job_id, params in jobs.items():
+                connection.execute(
+                    "INSERT INTO jobs (id, request_id, params, device, dtype, state, position,"
+                    " queued_at) VALUES (?, ?, ?, ?, ?, 'queued',"
+                    " (SELECT coalesce(max(position), 0) + 1 FROM jobs), ?)",
+                    (
+                        job_id,
+                        request_id,
+                        msgspec.json.encode(params).decode(),
+                        device,
+                        dtype,
+                        now,
+                    ),
+                )
+                connection.execute(
+                    "INSERT INTO prompts (job_id, prompt, negative_prompt) VALUES (?, ?, ?)",
+                    (job_id, params.prompt, params.negative_prompt),
+                )
 
     def start(self, job_id: str) -> None:
         """A worker takes the job up; this counts as an attempt even if the engine dies next."""
@@ -70,6 +78,13 @@ class JobStore:
                 "UPDATE jobs SET state = 'running', attempts = attempts + 1, started_at = ?"
                 " WHERE id = ?",
                 (time.time(), job_id),
+            )
+
+    def adjust(self, job_id: str, guidance_scale: float) -> None:
+        """The user wants another guidance than the parameters'."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE jobs SET guidance_scale = ? WHERE id = ?", (guidance_scale, job_id)
             )
 
     def wait_again(self, job_id: str) -> None:
@@ -89,11 +104,11 @@ class JobStore:
         """A job without a picture waits anew behind all others, as if it had never been tried."""
         with self._database.transaction() as connection:
             connection.execute(
-                "UPDATE jobs SET state = 'queued', attempts = 0, started_at = NULL,"
-                " ended_at = NULL, title = '', message = '', remedy = '',"
+                "UPDATE jobs SET state = 'queued', attempts = 0, queued_at = ?,"
+                " started_at = NULL, ended_at = NULL, title = '', message = '', remedy = '',"
                 " position = (SELECT max(position) + 1 FROM jobs)"
-                " WHERE id = ? AND state IN ('failed', 'cancelled', 'parked')",
-                (job_id,),
+                f" WHERE id = ? AND {_UNFULFILLED}",
+                (time.time(), job_id),
             )
 
     def cancel(self, job_id: str) -> None:
@@ -145,9 +160,39 @@ class JobStore:
         found = self._select("id = ?", job_id)
         return found[0] if found else None
 
+    def unfulfilled(self, limit: int) -> list[StoredJob]:
+        """The jobs that ended without a picture and can be queued again, newest first.
+
+        One whose parameters this version does not understand cannot.
+        """
+        return self._understood(f"{_UNFULFILLED} ORDER BY ended_at DESC LIMIT ?", limit)
+
+    def find_unfulfilled(self, job_id: str) -> StoredJob | None:
+        """The job of this id, if it is one of `unfulfilled`."""
+        found = self._understood(f"{_UNFULFILLED} AND id = ?", job_id)
+        return found[0] if found else None
+
+    def is_paused(self) -> bool:
+        """Whether the waiting jobs are held back, by whichever engine that was."""
+        (paused,) = self._database.connection.execute("SELECT paused FROM queue").fetchone()
+        return bool(paused)
+
+    def set_paused(self, paused: bool) -> None:
+        """Hold the waiting jobs back, or let them go on."""
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE queue SET paused = ?", (int(paused),))
+
     def _select(self, condition: str, *values: str) -> list[StoredJob]:
         rows = self._database.connection.execute(f"SELECT * FROM jobs WHERE {condition}", values)
         return [stored_job(row) for row in rows]
+
+    def _understood(self, condition: str, *values: object) -> list[StoredJob]:
+        rows = self._database.connection.execute(f"SELECT * FROM jobs WHERE {condition}", values)
+        jobs = []
+        for row in rows:
+            with contextlib.suppress(msgspec.MsgspecError, SdtuiError):
+                jobs.append(stored_job(row))
+        return jobs
 
     def _set_state(self, job_id: str, state: str) -> None:
         with self._database.transaction() as connection:

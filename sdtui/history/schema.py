@@ -43,6 +43,20 @@ MIGRATIONS: tuple[str, ...] = (
         DELETE FROM prompts WHERE job_id = old.id;
     END;
     """,
+    "ALTER TABLE jobs ADD COLUMN guidance_scale REAL;",
+    """
+    CREATE TABLE queue (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        paused INTEGER NOT NULL CHECK (paused IN (0, 1))
+    ) STRICT;
+    INSERT INTO queue (id, paused) VALUES (1, 0);
+    CREATE INDEX jobs_by_position ON jobs (position);
+    CREATE INDEX jobs_unfulfilled ON jobs (ended_at)
+        WHERE state IN ('failed', 'cancelled', 'parked');
+    """,
+    """
+    CREATE INDEX images_favourite ON images (job_id) WHERE favourite = 1;
+    """,
 )
 """Each leads from the version that is its index to the next. What has been released stays."""
 

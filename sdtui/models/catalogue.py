@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sdtui import paths
-from sdtui.errors import ModelError
+from sdtui.errors import ModelError, ParameterError
+from sdtui.params import validate
 from sdtui.text import clean
 
 POCKET = "pocket"
@@ -19,6 +20,7 @@ _UNET_WEIGHTS = (
     "unet/diffusion_pytorch_model.safetensors",
     "unet/diffusion_pytorch_model.fp16.safetensors",
 )
+_PICKLES = (".bin", ".ckpt", ".pt", ".pth")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
 _MOVED = {"runwayml/stable-diffusion-v1-5": STABLE_DIFFUSION_1_5}
@@ -47,7 +49,12 @@ def entries() -> list[CatalogueEntry]:
         ),
     ]
     names = {entry.name for entry in known}
-    own = [folder for folder in _own_folders() if folder.name not in names]
+    # A name that is no text can be asked for by nobody.
+    own = [
+        folder
+        for folder in _own_folders()
+        if folder.name not in names and _is_possible("model", folder.name)
+    ]
     return known + [
         _entry(folder.name, clean(folder.name), clean(f"in {folder}")) for folder in own
     ]
@@ -70,9 +77,11 @@ def locate(model: str) -> Path | str:
         if folder.is_dir():
             return folder.resolve()
         if folder.is_file():
+            pickled = folder.suffix in _PICKLES
+            pickle = "a pickle, and reading one may run any program that is hidden in it"
             raise ModelError(
                 "Not a model folder",
-                f"{shown} is a file.",
+                f"{shown} is {pickle if pickled else 'a file'}.",
                 "Give a folder in diffusers layout, the one that holds model_index.json.",
             )
     except (OSError, RuntimeError) as error:
@@ -137,7 +146,16 @@ def example_prompts(model: str) -> list[str]:
     examples = _read_json(_file_at_hand(model, "things.json")).get("examples")
     if not isinstance(examples, list):
         return []
-    return [prompt for prompt in examples if isinstance(prompt, str)]
+    return [prompt for prompt in examples if _is_possible("prompt", prompt)]
+
+
+def _is_possible(field: str, value: Any) -> bool:
+    """Whether the parameter can take the value."""
+    try:
+        validate(field, value)
+    except ParameterError:
+        return False
+    return True
 
 
 def _entry(name: str, title: str, description: str) -> CatalogueEntry:

@@ -29,12 +29,23 @@ class JobEvent(Event, frozen=True, kw_only=True):
 # The engine and its model ----------------------------------------------------------------------
 
 
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """Why no job can run now, and what helps."""
+
+    title: str
+    message: str = ""
+    remedy: str = ""
+
+
 class EngineStatus(Event, frozen=True, kw_only=True):
     """How the engine is. Sent on attaching and whenever any of it changes.
 
     `state` is one of "starting" (the worker imports torch), "idle", "loading", "running",
-    "restarting" and "stopping". `model`, `device` and `dtype` are empty while no model is loaded.
-    `queued` counts the jobs that wait, without the running one, which is `running_job_id`.
+    "restarting", "failing" (no worker can be started) and "stopping". While it is failing,
+    `trouble` says why, and jobs wait; the next one that is asked for tries again. `model`,
+    `device` and `dtype` are empty while no model is loaded.
+    `queued` counts the jobs that wait, without the running one, which is `running_job_id`. While
+    the queue is `paused`, none of them begins.
     """
 
     state: str
@@ -44,7 +55,15 @@ class EngineStatus(Event, frozen=True, kw_only=True):
     device: str = ""
     dtype: str = ""
     queued: int = 0
+    paused: bool = False
     running_job_id: str | None = None
+    trouble: Trouble | None = None
+
+
+class RequestCarriedOut(Event, frozen=True, kw_only=True):
+    """What a client asked for under this `request_id` was done. Only that client is told."""
+
+    request_id: str
 
 
 class RequestRefused(Event, frozen=True, kw_only=True):
@@ -245,17 +264,32 @@ class PreviewReady(JobEvent, frozen=True, kw_only=True):
 
 
 class ImageDecoded(JobEvent, frozen=True, kw_only=True):
-    """Stage 5: latents became the picture, RGB8. `upcast` says that half precision overflowed."""
+    """Stage 5: latents became the picture, RGB8.
+
+    `upcast` says that half precision overflowed, `tiled` that memory ran out and the picture was
+    decoded in overlapping tiles. `unet_sha256` is the hash of the U-Net's weights file, empty while
+    it is not known.
+    """
 
     width: int
     height: int
     rgb: bytes
     seconds: float
     upcast: bool = False
+    tiled: bool = False
+    unet_sha256: str = ""
 
 
 class SavingDelayed(JobEvent, frozen=True, kw_only=True):
     """The picture waits in memory, and the queue behind it, until the disk takes it."""
+
+    title: str
+    message: str = ""
+    remedy: str = ""
+
+
+class JobInterrupted(JobEvent, frozen=True, kw_only=True):
+    """The worker ended during the job, which begins again from its parameters."""
 
     title: str
     message: str = ""
@@ -292,10 +326,48 @@ class JobParked(JobFailed, frozen=True, kw_only=True):
     exit_code: int = EngineError.exit_code
 
 
+# The queue -------------------------------------------------------------------------------------
+
+
+class ListedJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A job as a line of a list.
+
+    `state` is "running", "queued", "failed", "cancelled" or "parked", and `since` the UNIX time
+    from which on it is so. `prompt` is shortened. `title`, `message` and `remedy` say why it failed
+    or is parked.
+    """
+
+    job_id: str
+    state: str
+    since: float
+    prompt: str
+    model: str
+    width: int
+    height: int
+    num_inference_steps: int
+    seed: int
+    title: str = ""
+    message: str = ""
+    remedy: str = ""
+
+
+class QueueChanged(Event, frozen=True, kw_only=True):
+    """The whole queue as it is now. Sent on attaching, and once for what changes in a moment.
+
+    `jobs` are the running one, those that wait in their order, and the newest of those that ended
+    without a picture and can be queued again.
+    """
+
+    paused: bool
+    jobs: list[ListedJob]
+
+
 LoadingEvent = DownloadProgressed | ComponentLoading | ComponentLoaded | ModelLoaded | ModelFailed
 
 AnyEvent = (
     EngineStatus
+    | QueueChanged
+    | RequestCarriedOut
     | RequestRefused
     | DownloadProgressed
     | ComponentLoading
@@ -313,6 +385,7 @@ AnyEvent = (
     | PreviewReady
     | ImageDecoded
     | SavingDelayed
+    | JobInterrupted
     | JobSaved
     | JobCancelled
     | JobFailed

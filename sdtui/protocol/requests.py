@@ -29,12 +29,17 @@ class LoadModel(Request, frozen=True, kw_only=True):
 
 
 class Submit(Request, frozen=True, kw_only=True):
-    """Queue one generation. Answered by `JobQueued` or `RequestRefused` with this `request_id`."""
+    """Queue a generation, or a `batch` of them with seeds that follow one another: all or none.
+
+    Each is a job of its own: answered by their `JobQueued` with this `request_id` and then
+    `RequestCarriedOut`, or by `RequestRefused`.
+    """
 
     request_id: str
     params: GenerationParams
     device: str = "auto"
     dtype: str = "auto"
+    batch: int = 1
 
 
 class RunJob(Request, frozen=True, kw_only=True):
@@ -73,5 +78,39 @@ class Shutdown(Request, frozen=True, kw_only=True):
     force: bool = False
 
 
-ClientRequest = Attach | LoadModel | Submit | Cancel | Adjust | GrantPreview | Shutdown
+# The queue. Each is answered by `RequestCarriedOut` or `RequestRefused` with its `request_id`, and
+# what came of it is told to every client by `QueueChanged`.
+
+
+class MoveUp(Request, frozen=True, kw_only=True):
+    """Let a waiting job change places with the one before it; the first one stays."""
+
+    request_id: str
+    job_id: str
+
+
+class Requeue(Request, frozen=True, kw_only=True):
+    """Let a job that failed, was cancelled or is parked wait anew behind all others."""
+
+    request_id: str
+    job_id: str
+
+
+class PauseQueue(Request, frozen=True, kw_only=True):
+    """Let no waiting job begin, in this engine or a later one. The running job goes on."""
+
+    request_id: str
+
+
+class ResumeQueue(Request, frozen=True, kw_only=True):
+    """Let the waiting jobs go on."""
+
+    request_id: str
+
+
+QueueRequest = MoveUp | Requeue | PauseQueue | ResumeQueue
+
+ClientRequest = (
+    Attach | LoadModel | Submit | Cancel | Adjust | GrantPreview | QueueRequest | Shutdown
+)
 WorkerRequest = LoadModel | RunJob | Cancel | Adjust | GrantPreview | Shutdown

@@ -12,6 +12,10 @@ _KEY_NAMES = {
     "question_mark": "?",
     "colon": ":",
     "tab": "⇥",
+    "delete": "del",
+    "shift+up": "⇧↑",
+    "slash": "/",
+    "asterisk": "*",
 }
 
 
@@ -111,6 +115,22 @@ ACTIONS: tuple[Action, ...] = (
         group="view",
     ),
     Action(
+        name="history",
+        keys=("f3", "h"),
+        target="screen.history",
+        help="Show past pictures: search, load, make again, mark, delete",
+        group="view",
+        footer=6,
+    ),
+    Action(
+        name="queue",
+        keys=("f5", "q"),
+        target="screen.queue",
+        help="Show what runs and waits, and change it",
+        group="view",
+        footer=6,
+    ),
+    Action(
         name="explanations",
         keys=("f4", "e"),
         target="screen.explanations",
@@ -157,6 +177,13 @@ ACTIONS: tuple[Action, ...] = (
         footer=3,
     ),
     Action(
+        name="suspend",
+        keys=("ctrl+z",),
+        target="app.suspend_process",
+        help="Back to the shell, whose fg brings sdtui back",
+        group="sdtui",
+    ),
+    Action(
         name="quit",
         keys=("ctrl+q",),
         target="app.quit",
@@ -167,10 +194,132 @@ ACTIONS: tuple[Action, ...] = (
 )
 
 
-def bindings(scope: str) -> list[BindingType]:
+QUEUE_ACTIONS: tuple[Action, ...] = (
+    Action(
+        name="cancel",
+        keys=("x", "delete"),
+        target="screen.cancel_job",
+        help="Stop the chosen job, be it running or waiting",
+        group="in the queue",
+        footer=1,
+    ),
+    Action(
+        name="move up",
+        keys=("u", "shift+up"),
+        target="screen.move_up",
+        help="Let the chosen job change places with the one before it",
+        group="in the queue",
+        footer=3,
+    ),
+    Action(
+        name="pause or resume",
+        keys=("p",),
+        target="screen.pause",
+        help="Hold the waiting jobs back, or let them go on",
+        group="in the queue",
+        footer=4,
+    ),
+    Action(
+        name="queue again",
+        keys=("r",),
+        target="screen.requeue",
+        help="Let a job that failed, was cancelled or is parked wait again",
+        group="in the queue",
+        footer=5,
+    ),
+    Action(
+        name="back",
+        keys=("escape", "f5", "q"),
+        target="screen.back",
+        help="Go back to the main screen",
+        group="in the queue",
+        footer=2,
+    ),
+)
+"""What can be done on the queue's screen, beside the actions of the whole application."""
+
+
+HISTORY_ACTIONS: tuple[Action, ...] = (
+    Action(
+        name="load",
+        keys=("enter",),
+        target="screen.load",
+        help="Go back with the settings of the chosen picture",
+        group="in the history",
+        footer=1,
+    ),
+    Action(
+        name="make again",
+        keys=("r",),
+        target="screen.make_again",
+        help="Make the chosen picture once more, at once and just so",
+        group="in the history",
+        footer=5,
+    ),
+    Action(
+        name="search",
+        keys=("slash", "ctrl+f"),
+        target="screen.search",
+        help="Find pictures by the words of their prompts",
+        group="in the history",
+        footer=3,
+    ),
+    Action(
+        name="larger",
+        keys=("space", "f2"),
+        target="screen.larger",
+        help="Fill the screen with the picture and back; ← → go to others",
+        group="in the history",
+        footer=4,
+    ),
+    Action(
+        name="favourite",
+        keys=("f", "asterisk"),
+        target="screen.favourite",
+        help="Mark the chosen picture as a favourite, or not",
+        group="in the history",
+        footer=7,
+    ),
+    Action(
+        name="favourites only",
+        keys=("F",),
+        target="screen.favourites_only",
+        help="Show favourites only, or all pictures",
+        group="in the history",
+        footer=9,
+    ),
+    Action(
+        name="delete",
+        keys=("d", "delete"),
+        target="screen.delete",
+        help="Delete the chosen picture and its file, after a question",
+        group="in the history",
+        footer=6,
+    ),
+    Action(
+        name="copy its path",
+        keys=("y", "f8"),
+        target="screen.copy_path",
+        help="Copy the path of the chosen picture to the clipboard",
+        group="in the history",
+        footer=8,
+    ),
+    Action(
+        name="back",
+        keys=("escape", "f3", "h"),
+        target="screen.back",
+        help="Go back to the main screen",
+        group="in the history",
+        footer=2,
+    ),
+)
+"""What can be done on the history's screen, beside the actions of the whole application."""
+
+
+def bindings(scope: str, actions: tuple[Action, ...] = ACTIONS) -> list[BindingType]:
     """The bindings of the actions whose target belongs to `scope` ("app" or "screen")."""
     return [
         Binding(",".join(action.keys), action.target, action.name, show=False)
-        for action in ACTIONS
+        for action in actions
         if action.target.startswith(f"{scope}.")
     ]

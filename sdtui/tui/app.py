@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from sdtui.params import GenerationParams
+from sdtui.text import clean
 from sdtui.tui.actions import ACTIONS, bindings
 from sdtui.tui.screens.main import MainScreen
 from sdtui.tui.stylesheets import styles_dir
-from sdtui.tui.terminal_answers import TerminalAnswered, listen
 from sdtui.tui.themes import DARK, LIGHT
 
 if TYPE_CHECKING:
-    from sdtui.tui.bridge import Connect
+    from textual.driver import Driver
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    from sdtui.tui.bridge import Connect
+    from sdtui.tui.driver import TerminalDriver
+    from sdtui.tui.terminal_answers import TerminalAnswered
+
 _SECOND_CTRL_C_SECONDS = 2.0
 
 
@@ -49,7 +51,6 @@ class SdtuiApp(App[None]):
         self, connect: Connect | None = None, start: GenerationParams | None = None
     ) -> None:
         super().__init__()
-        listen()
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         # Nothing is styled yet, so nothing need be told: the first paint parses its styles once.
@@ -62,29 +63,40 @@ class SdtuiApp(App[None]):
         """The main screen lies under all others."""
         return self.main
 
-    def on_mount(self) -> None:
-        """A signal ends the application as a key does, so that the terminal is restored."""
-        # What the shell wrote meanwhile, Textual leaves on the screen.
-        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
-        if self.is_headless:
-            return
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, self._end_by_signal, number)
+    def get_driver_class(self) -> type[Driver]:
+        """The driver that tells what ends the interface from outside."""
+        from sdtui.tui.driver import TerminalDriver
 
-    def _end_by_signal(self, number: int) -> None:
-        self.exit(return_code=128 + number)
+        return TerminalDriver
+
+    def on_terminal_driver_signalled(self, event: TerminalDriver.Signalled) -> None:
+        """A signal ends the application as a key does, so that the terminal is restored."""
+        if not self._exit and self._exception is None:
+            self.exit(return_code=128 + event.number)
+
+    async def on_event(self, event: events.Event) -> None:
+        """What is pasted into a search is shown as it stands there, so it is cleaned before."""
+        if isinstance(event, events.Paste):
+            from textual.widgets import Input
+
+            if isinstance(self.focused, Input):
+                lines = event.text.replace("\r\n", "\n").replace("\r", "\n")
+                event.text = clean(lines)
+        await super().on_event(event)
 
     def get_system_commands(self, screen: Screen[None]) -> Iterable[SystemCommand]:
         """The palette's entries: the registry."""
         for action in ACTIONS:
             if action.name != "commands":
                 title = action.name.capitalize()
-                yield SystemCommand(title, action.help, self._runner(action.target))
+                yield SystemCommand(title, action.help, self._runner(action.target, self.main))
+        for action in getattr(screen, "actions", ()):
+            title = action.name.capitalize()
+            yield SystemCommand(title, action.help, self._runner(action.target, screen))
 
-    def _runner(self, target: str) -> Callable[[], Coroutine[Any, Any, None]]:
+    def _runner(self, target: str, screen: Screen[None]) -> Callable[[], Coroutine[Any, Any, None]]:
         async def run() -> None:
-            await self.run_action(target, self.main if target.startswith("screen.") else self)
+            await self.run_action(target, screen if target.startswith("screen.") else self)
 
         return run
 
@@ -122,18 +134,25 @@ class SdtuiApp(App[None]):
         if self.main.is_filled:
             self.main.run_view.preview.take_answers(message.answers)
 
-    def _fatal_error(self) -> None:
-        from sdtui.tui.crash import report_of, write_crash_log
+    def _handle_exception(self, error: Exception) -> None:
+        """The first cause of the end stands: what fails in an ending application is no defect.
 
-        log = write_crash_log(self._exception)
-        self._exit_renderables.append(report_of(self._exception, log))
+        Widgets that are being filled, for one, find their parents closed.
+        """
+        if not self._exit:
+            super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """End without Textual's report, which prints the values of variables."""
         self._close_messages_no_wait()
 
 
 def run() -> int:
-    """Show the interface until the user leaves; the process's exit code."""
+    """Show the interface until it ends; the process's exit code. A defect of it is raised."""
     app = SdtuiApp()
     app.run()
+    if app._exception is not None:
+        raise app._exception
     unfinished = app.unfinished_jobs
     if unfinished and not app.return_code:
         jobs = "1 job still runs" if unfinished == 1 else f"{unfinished} jobs still run"

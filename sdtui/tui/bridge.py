@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
+from textual.message import Message
 from textual.message_pump import MessagePump
 
 from sdtui.errors import SdtuiError
@@ -18,7 +19,9 @@ from sdtui.protocol.events import (
     JobQueued,
     JobStarted,
     PreviewReady,
+    QueueChanged,
 )
+from sdtui.protocol.gallery import PAGE_PICTURES, FavouriteSet, GallerySearched, PictureDeleted
 from sdtui.tui.messages import EngineConnected, EngineLost, EventReceived, FrameArrived
 
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 8.0
@@ -31,11 +34,23 @@ class Client(Protocol):
     def status(self) -> EngineStatus | None:
         """The newest status."""
 
-    async def submit(self, params: GenerationParams) -> str:
-        """Queue a generation and return its job id."""
+    async def submit_batch(self, params: GenerationParams, count: int) -> list[str]:
+        """Queue generations with seeds that follow one another and return their job ids."""
 
     async def cancel(self, job_id: str) -> None:
         """Stop a job."""
+
+    async def move_up(self, job_id: str) -> None:
+        """Let a waiting job change places with the one before it."""
+
+    async def requeue(self, job_id: str) -> None:
+        """Let a job that ended without a picture wait again."""
+
+    async def pause_queue(self) -> None:
+        """Let no waiting job begin."""
+
+    async def resume_queue(self) -> None:
+        """Let the waiting jobs go on."""
 
     async def adjust(self, job_id: str, guidance_scale: float) -> None:
         """Change the guidance of a running job."""
@@ -45,6 +60,22 @@ class Client(Protocol):
 
     async def load_model(self, model: str) -> None:
         """Bring a model into memory."""
+
+    async def search_gallery(
+        self,
+        words: str = "",
+        *,
+        favourites: bool = False,
+        limit: int = PAGE_PICTURES,
+        offset: int = 0,
+    ) -> GallerySearched:
+        """Past pictures whose prompts hold all `words`, newest first."""
+
+    async def set_favourite(self, job_id: str, favourite: bool) -> FavouriteSet:
+        """Mark a past picture as a favourite, or not."""
+
+    async def delete_picture(self, job_id: str) -> PictureDeleted:
+        """Forget a past picture and remove its file."""
 
     def events(self) -> AsyncIterator[Event]:
         """Everything that happens, until the engine is lost."""
@@ -69,7 +100,8 @@ class EngineBridge:
     Of a job's events only those of the job in view pass: the one that started last. A preview
     goes into a slot that holds the newest frame alone, so that frames never wait in a queue.
     `running` is the job that runs, whoever asked for it; `waiting` are those asked for here that
-    have not begun.
+    have not begun. `watchers` are told what `target` is told, but for the previews. `queue` is the
+    newest that is known of the whole queue.
     """
 
     def __init__(self, target: MessagePump, connect: Connect = connect_to_engine) -> None:
@@ -79,6 +111,8 @@ class EngineBridge:
         self._owes_credit = False
         self._in_view: str | None = None
         self.client: Client | None = None
+        self.watchers: set[MessagePump] = set()
+        self.queue: QueueChanged | None = None
         self.running: str | None = None
         self.waiting: list[str] = []
 
@@ -95,17 +129,17 @@ class EngineBridge:
                 error = raised
             finally:
                 await self._leave()
-            self._target.post_message(EngineLost(error, delay))
+            self._tell(EngineLost, error, delay)
             await asyncio.sleep(delay)
             delay = min(delay * 2, LAST_RETRY_SECONDS)
 
-    async def submit(self, params: GenerationParams) -> bool:
-        """Queue a generation. False while no engine is connected."""
+    async def submit(self, params: GenerationParams, count: int = 1) -> bool:
+        """Queue generations. False while no engine is connected."""
         if self.client is None:
             return False
-        job_id = await self.client.submit(params)
-        if job_id != self._in_view:
-            self.waiting.append(job_id)
+        for job_id in await self.client.submit_batch(params, count):
+            if job_id != self._in_view:
+                self.waiting.append(job_id)
         return True
 
     async def stop(self) -> None:
@@ -138,7 +172,7 @@ class EngineBridge:
         return frame if frame is not None and frame.job_id == self._in_view else None
 
     async def _follow(self, client: Client) -> None:
-        self._target.post_message(EngineConnected(client.status))
+        self._tell(EngineConnected, client.status)
         self._owes_credit = True
         await self.grant_preview()
         async for event in client.events():
@@ -146,7 +180,7 @@ class EngineBridge:
 
     async def _leave(self) -> None:
         client, self.client = self.client, None
-        self.running, self.waiting = None, []
+        self.running, self.waiting, self.queue = None, [], None
         if client is not None:
             await client.close()
 
@@ -158,7 +192,13 @@ class EngineBridge:
             if waiting is None:
                 self._target.post_message(FrameArrived())
             return
-        self._target.post_message(EventReceived(event))
+        if isinstance(event, QueueChanged):
+            self.queue = event
+        self._tell(EventReceived, event)
+
+    def _tell(self, message: Callable[..., Message], *of: object) -> None:
+        for pump in (self._target, *self.watchers):
+            pump.post_message(message(*of))
 
     def _follow_job(self, event: JobEvent) -> bool:
         """Keep account of what runs and waits; whether the event concerns the view."""
@@ -171,4 +211,6 @@ class EngineBridge:
             self.running = None
         if ours_ended and self.running is None:
             return True
-        return event.job_id == self._in_view or isinstance(event, JobQueued)
+        if isinstance(event, JobQueued):
+            return self.running is None
+        return event.job_id == self._in_view

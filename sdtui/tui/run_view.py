@@ -22,7 +22,7 @@ from sdtui.tui.widgets.token_log import TokenLog
 class RunView:
     """Shows events on the widgets that tell of a run.
 
-    `saved` is where the last picture lies, `unfinished` how many jobs the engine still has.
+    `saved` is where the last picture lies, `unfinished` how many jobs the engine goes on with.
     """
 
     preview: Preview
@@ -42,7 +42,8 @@ class RunView:
         self.status.show(event)
         match event:
             case EngineStatus():
-                self.unfinished = event.queued + (event.running_job_id is not None)
+                going_on = 0 if event.paused else event.queued
+                self.unfinished = going_on + (event.running_job_id is not None)
             case JobSaved():
                 self.saved = Path(event.path)
                 self.status.note(f"saved {shown_path(self.saved)}")

@@ -14,29 +14,35 @@ import msgspec
 
 from sdtui.errors import ParameterError
 from sdtui.params import (
+    MAX_BATCH,
     MAX_GUIDANCE,
     MAX_PREVIEW_EVERY,
     MAX_SEED,
     MAX_SIZE,
     MAX_STEPS,
+    MIN_BATCH,
     MIN_GUIDANCE,
     MIN_SIZE,
     MIN_STEPS,
     SCHEDULERS,
     SIZE_MULTIPLE,
     GenerationParams,
+    later_seed,
     random_seed,
     scheduler_name,
     validate,
 )
 
 SEED_MODES = ("random", "fixed", "increment")
-LONGEST_DRAFT = 200
+ABOUT_SEEDS = ("next_seed", "batch")
+"""What is asked for beside the parameters: how seeds follow one another, and how many pictures."""
+LONGEST_DRAFT = 4096
+"""In characters; no path is longer."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One row: the field of `GenerationParams` (or `next_seed`), its label and its unit.
+    """One row: the field of `GenerationParams` (or one of `ABOUT_SEEDS`), its label and its unit.
 
     Numbers have a smallest change `step` and bounds; choices have none.
     """
@@ -62,6 +68,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("guidance_scale", "guidance", "", 0.5, MIN_GUIDANCE, MAX_GUIDANCE),
     Setting("seed", "seed", "", 1, 0, MAX_SEED, starts_group=True),
     Setting("next_seed", "next seed"),
+    Setting("batch", "batch", "", 1, MIN_BATCH, MAX_BATCH),
     Setting("width", "width", "px", SIZE_MULTIPLE, MIN_SIZE, MAX_SIZE, starts_group=True),
     Setting("height", "height", "px", SIZE_MULTIPLE, MIN_SIZE, MAX_SIZE),
     Setting("preview_every", "preview", "", 1, 0, MAX_PREVIEW_EVERY, starts_group=True),
@@ -81,10 +88,10 @@ class Settings:
         self.values: dict[str, Any] = {
             row.field: values[row.field] for row in SETTINGS if row.field in values
         }
-        self.values["next_seed"] = "random"
+        self.values |= {"next_seed": "random", "batch": 1}
         self.drafts: dict[str, str] = {}
         self.models: list[str] = [self.values["model"]]
-        self._seed_is_used = False
+        self._seeds_used = 0
 
     def text(self, setting: Setting) -> str:
         """The value as the pane shows it, or the draft that is being typed."""
@@ -140,7 +147,7 @@ class Settings:
 
     def type(self, field: str, draft: str) -> None:
         """Replace a value by what is typed so far; an impossible draft leaves the value alone."""
-        self.drafts[field] = draft[:LONGEST_DRAFT]
+        self.drafts[field] = draft[: LONGEST_DRAFT + 1]
         try:
             value = self._parsed(field, self.drafts[field])
         except ParameterError:
@@ -159,7 +166,7 @@ class Settings:
     def set(self, field: str, value: Any) -> None:
         """Give a field a possible value."""
         if field == "seed":
-            self._seed_is_used = False
+            self._seeds_used = 0
         if self.values[field] != value:
             self.values[field] = value
             self._changed(field)
@@ -172,7 +179,7 @@ class Settings:
             for field, value in msgspec.structs.asdict(params).items()
             if field in self.values
         }
-        self._seed_is_used = True
+        self._seeds_used = 1
 
     def new_seed(self) -> None:
         """Draw a seed that the next picture uses."""
@@ -182,28 +189,31 @@ class Settings:
     def params(self, prompt: str, negative_prompt: str) -> GenerationParams:
         """The parameters of the next picture; `ParameterError` names the field that is impossible.
 
-        A seed that a picture has used already is followed by the one that `next_seed` asks for.
+        They are those of the first one of a batch. A seed that a picture has used already is
+        followed by the one that `next_seed` asks for.
         """
         error = self.first_error()
         if error is not None:
             raise error
         validate("prompt", prompt)
-        values = {field: value for field, value in self.values.items() if field != "next_seed"}
+        values = {field: value for field, value in self.values.items() if field not in ABOUT_SEEDS}
         values["seed"] = self._next_seed()
         params = GenerationParams(prompt=prompt, negative_prompt=negative_prompt, **values)
         self.set("seed", params.seed)
-        self._seed_is_used = True
+        self._seeds_used = self.values["batch"]
         return params
 
     def _next_seed(self) -> int:
         seed: int = self.values["seed"]
-        if not self._seed_is_used or self.values["next_seed"] == "fixed":
+        if not self._seeds_used or self.values["next_seed"] == "fixed":
             return seed
         if self.values["next_seed"] == "random":
             return random_seed()
-        return seed + 1 if seed < MAX_SEED else 0
+        return later_seed(seed, self._seeds_used)
 
     def _parsed(self, field: str, draft: str) -> Any:
+        if len(draft) > LONGEST_DRAFT:
+            raise ParameterError(field, f"must have at most {LONGEST_DRAFT:,} characters")
         text = draft.strip()
         match field:
             case "next_seed":

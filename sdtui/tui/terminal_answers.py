@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from time import monotonic
 
 from textual._xterm_parser import XTermParser
-from textual.drivers import linux_driver
 from textual.message import Message
 
 from sdtui.tui.renderers.tmux import through_tmux
@@ -156,8 +155,3 @@ class AnswerParser(XTermParser):
         if held:
             yield from super().feed(held)
         yield from super().tick()
-
-
-def listen() -> None:
-    """Have the answers read: Textual's driver makes its parser by this name."""
-    linux_driver.XTermParser = AnswerParser  # type: ignore[misc]

@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 
 from sdtui.cli import main
+from tests.engine.conftest import fake_engine, start_fake_engine
+
+__all__ = ["fake_engine", "start_fake_engine"]
 
 SDTUI = (sys.executable, "-m", "sdtui")
 

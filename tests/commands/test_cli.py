@@ -67,7 +67,8 @@ def test_the_version_is_the_packages(sdtui: Callable) -> None:
 def test_help_lists_every_command(sdtui: Callable) -> None:
     shown = sdtui("--help")
     assert shown.code == 0
-    for word in ("generate", "models", "doctor", "engine", "--version", "Exit codes"):
+    commands = ("generate", "history", "models", "doctor", "engine", "queue")
+    for word in (*commands, "--version", "Exit codes"):
         assert word in shown.out
 
 

@@ -89,6 +89,13 @@ def test_a_folder_for_pictures_that_cannot_be_written_is_broken(
     assert (pictures.state, "SDTUI_HOME" in pictures.remedy) == (BROKEN, True)
 
 
+def test_a_template_that_makes_no_name_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert named(findings.folders(), "names").value == "{date}/{number}-{prompt}-{seed}"
+    monkeypatch.setenv("SDTUI_PICTURE_NAMES", "{glow}")
+    names = named(findings.folders(), "names")
+    assert (names.state, "{glow}" in names.value, "{seed}" in names.remedy) == (BROKEN, True, True)
+
+
 def test_an_engine_of_which_only_the_socket_is_left_is_not_running(sdtui_home: Path) -> None:
     import socket
 

@@ -47,6 +47,7 @@ def events(out: str) -> list[dict[str, Any]]:
         (["x", "--scheduler", "[/]"], "--scheduler: is not one that sdtui knows", 2),
         ([""], "prompt: is empty", 2),
         (["x" * 20_001], "prompt: has 20,001 characters", 2),
+        (["x", "--model", ""], "--model: is empty", 2),
         (["x", "--model", "nope\x1b[2J"], "nope␛[2J is neither", 3),
         (["x", "-o", "apple.jpg"], "is no PNG", 2),
         (["x", "-o", "/nowhere/apple.png"], "-o: /nowhere is no folder", 2),
@@ -139,6 +140,19 @@ def test_a_picture_drawn_in_process_is_saved_with_its_parameters(
     assert (params.seed, params.num_inference_steps) == (42, 2)
     with Image.open(output) as image:
         assert image.size == (64, 64)
+
+
+def test_a_batch_in_process_is_numbered_and_has_the_following_seeds(
+    sdtui: Callable, tmp_path: Path
+) -> None:
+    output = tmp_path / "apple.png"
+    arguments = ("generate", "x", "--seed", "7", "--in-process", *QUICK, "--json")
+    outcome = sdtui(*arguments, "--batch", "2", "-o", str(output))
+    assert outcome.code == 0, outcome.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["apple-1.png", "apple-2.png"]
+    assert [read_params(path).seed for path in sorted(tmp_path.iterdir())] == [7, 8]
+    told = [event["type"] for event in events(outcome.out)]
+    assert (told.count("ModelLoaded"), told.count("JobSaved")) == (1, 2)
 
 
 def test_a_broken_model_is_the_models_fault(sdtui: Callable, tmp_path: Path) -> None:

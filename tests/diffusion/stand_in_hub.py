@@ -15,7 +15,10 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class StandInHub(ThreadingHTTPServer):
-    """Serves `files` (path in the repository → file on disk) as the model `repo_id`."""
+    """Serves `files` (path in the repository → file on disk) as the model `repo_id`.
+
+    With `forbidding` it serves nothing and sends everybody's credentials back in its message.
+    """
 
     daemon_threads = True
 
@@ -24,6 +27,8 @@ class StandInHub(ThreadingHTTPServer):
         self.repo_id = repo_id
         self.files = files
         self.downloaded: list[str] = []
+        self.authorizations: list[str] = []
+        self.forbidding = False
 
     @property
     def endpoint(self) -> str:
@@ -38,6 +43,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve_file(with_body=False)
 
     def do_GET(self) -> None:
+        self.server.authorizations.append(self.headers.get("Authorization", ""))
+        if self.server.forbidding:
+            self._forbid()
+            return
         path = unquote(urlsplit(self.path).path)
         repository = f"/api/models/{self.server.repo_id}"
         if path == repository:
@@ -78,6 +87,16 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer_json(self, answer: object) -> None:
         content = json.dumps(answer).encode()
         self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _forbid(self) -> None:
+        message = f"not with {self.server.authorizations[-1]}"
+        content = json.dumps({"error": message}).encode()
+        self.send_response(403)
+        self.send_header("X-Error-Message", message)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,26 +15,13 @@ import torch
 from sdtui.diffusion.components import ComponentEnd, ComponentStart, LoadedComponents, load
 from sdtui.diffusion.layout import check_safetensors
 from sdtui.errors import ModelError
-from sdtui.models import catalogue
+from tests.diffusion.damages import DAMAGES, change_json, copy_of_the_model, rewrite
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     """A copy of the bundled model, to be damaged."""
-    source = catalogue.locate("pocket")
-    assert isinstance(source, Path)
-    folder = tmp_path / "model"
-    shutil.copytree(source, folder, copy_function=os.symlink)
-    return folder
-
-
-def rewrite(path: Path, content: bytes) -> None:
-    path.unlink()
-    path.write_bytes(content)
-
-
-def change_json(path: Path, **changes: Any) -> None:
-    rewrite(path, json.dumps({**json.loads(path.read_bytes()), **changes}).encode())
+    return copy_of_the_model(tmp_path / "model")
 
 
 def refusal(folder: Path | str, **options: str) -> ModelError:
@@ -93,6 +77,14 @@ def test_the_fp16_variant_is_read_for_half_precision(model: Path) -> None:
 
     assert not in_half.unet.conv_in.weight.any()
     assert in_full.unet.conv_in.weight.any()
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_model_is_refused_by_what_is_wrong_with_it(model: Path, name: str) -> None:
+    damage, said = DAMAGES[name]
+    damage(model)
+
+    assert said in refusal(model).message
 
 
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
@@ -183,6 +175,12 @@ def test_parts_of_another_kind_are_refused(model: Path, component: str, class_na
 
     assert class_name in error.message
     assert component in error.message
+
+
+def test_a_part_whose_class_is_no_name_is_refused(model: Path) -> None:
+    change_json(model / "model_index.json", unet=["diffusers", ["UNet2DConditionModel"]])
+
+    assert "names nothing as unet" in refusal(model).message
 
 
 def test_a_model_with_a_second_text_encoder_is_refused(model: Path) -> None:

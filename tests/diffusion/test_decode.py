@@ -6,6 +6,7 @@ import copy
 
 import pytest
 import torch
+from PIL import ImageChops, ImageStat
 
 from sdtui.diffusion.components import LoadedComponents
 from sdtui.diffusion.decode import decode
@@ -59,3 +60,40 @@ def test_damaged_weights_are_an_error_and_not_a_black_picture(
 
     with pytest.raises(GenerationError, match="damaged"):
         decode(vae, LATENTS)
+
+
+def test_a_picture_that_does_not_fit_memory_is_decoded_in_tiles_that_do(
+    components: LoadedComponents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    forward = type(components.vae.decoder).forward
+
+    def narrow(decoder: torch.nn.Module, sample: torch.Tensor, *others: object) -> torch.Tensor:
+        sizes.append(sample[0, 0].numel())
+        if sizes[-1] > 64:
+            torch.empty(1 << 46)
+        return forward(decoder, sample, *others)
+
+    monkeypatch.setattr(type(components.vae.decoder), "forward", narrow)
+    decoded = decode(components.vae, LATENTS)
+    monkeypatch.undo()
+    whole = decode(components.vae, LATENTS)
+
+    assert (decoded.tiled, whole.tiled) == (True, False)
+    assert (decoded.image.size, whole.image.size) == ((96, 64), (96, 64))
+    assert sizes[0] == 96
+    assert max(sizes[1:]) == 64
+    difference = ImageChops.difference(decoded.image, whole.image)
+    assert sum(ImageStat.Stat(difference).mean) / 3 < 20
+
+
+def test_what_is_not_about_memory_is_raised_as_it_is(
+    components: LoadedComponents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(type(components.vae.decoder), "forward", broken)
+    with pytest.raises(RuntimeError, match="a defect"):
+        decode(components.vae, LATENTS)
+    assert not components.vae.use_tiling

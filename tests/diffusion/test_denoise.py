@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from sdtui.diffusion.denoise import DenoisingStep, denoise
 from sdtui.diffusion.guidance import Guidance
 from sdtui.diffusion.schedulers import Schedule, make_schedule
+from sdtui.errors import GenerationError
 from sdtui.params import SCHEDULERS
 
 LATENTS = torch.randn((1, 4, 8, 8), generator=torch.Generator().manual_seed(1))
@@ -245,3 +247,23 @@ def test_the_picture_equals_the_one_from_which_a_data_predicting_solver_goes_on(
     for step in steps(schedule, FakeUNet(), guidance(3.0)):
         estimate = schedule.scheduler.model_outputs[-1]
         torch.testing.assert_close(step.denoised, estimate, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "helps"),
+    [(torch.float32, "another copy"), (torch.float16, "load the model in float32")],
+)
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_one_latent_that_is_no_number_is_an_error_that_names_the_step(
+    value: float, dtype: torch.dtype, helps: str
+) -> None:
+    step = list(steps(schedule_of("Euler", 3), FakeUNet(), guidance()))[1]
+    step.check_numbers()
+    latents = step.latents.to(dtype).clone()
+    latents[0, 0, 0, 0] = value
+
+    with pytest.raises(GenerationError) as caught:
+        dataclasses.replace(step, latents=latents).check_numbers()
+
+    assert "at step 2 of 3" in caught.value.message
+    assert helps in caught.value.remedy

@@ -9,6 +9,7 @@ import pytest
 import torch
 from diffusers import AutoencoderKL
 
+from sdtui.diffusion import preview
 from sdtui.diffusion.components import LoadedComponents
 from sdtui.diffusion.preview import VAE_SHARE, PreviewDecoder, is_sd_1_vae, latent_to_rgb
 from tests.diffusion.overflow import overflowing
@@ -114,6 +115,24 @@ def test_a_damaged_vae_is_left_to_the_decoding(components: LoadedComponents) -> 
         vae.encoder.conv_out.bias.fill_(float("inf"))
 
     assert len(PreviewDecoder(vae).decode(LATENTS).rgb) == 12 * 8 * 3
+
+
+def test_nothing_is_fitted_before_the_first_preview_and_only_then(
+    components: LoadedComponents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted: list[object] = []
+
+    def fit(vae: AutoencoderKL) -> tuple[torch.Tensor, torch.Tensor]:
+        fitted.append(vae)
+        return latent_to_rgb(vae)
+
+    monkeypatch.setattr(preview, "latent_to_rgb", fit)
+    previews = PreviewDecoder(components.vae)
+    previews.vae_decoded(LATENTS, 0.01)
+    assert not fitted
+    previews.decode(LATENTS)
+    previews.decode(LATENTS)
+    assert fitted == [components.vae]
 
 
 def test_an_estimate_that_overflowed_is_still_a_frame(previews: PreviewDecoder) -> None:

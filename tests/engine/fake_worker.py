@@ -2,8 +2,11 @@
 
 The prompt says what to do, in words: `pause=0.05` (seconds a step), `die=3` (SIGKILL itself before
 that step), `die-once=3` (the same, but only the first time that this engine's folder sees it),
-`fail` (report an error), `noise` (draw what does not compress). Every other picture is one grey of
-`params.seed`.
+`hang-once=3` (say and compute nothing more, the first time), `hold=3` (wait before that step until
+this engine's folder holds a file `go`), `busy=3` (seconds of computing before the first step),
+`say=x` (a line for the log), `fail` (report an error), `noise` (draw what does not compress).
+Every other picture is one grey of `params.seed`. With `--broken` it does not start until this
+engine's folder holds a file `mended`.
 """
 
 from __future__ import annotations
@@ -32,6 +35,22 @@ from sdtui.protocol.events import (
 from sdtui.protocol.requests import Adjust, Cancel, GrantPreview, LoadModel, RunJob, WorkerRequest
 
 
+def is_first_time() -> bool:
+    """Whether this engine's folder has seen no fault yet; the next one to ask is the second."""
+    mark = Path(os.environ["SDTUI_HOME"]) / "faulted"
+    if mark.exists():
+        return False
+    mark.touch()
+    return True
+
+
+def compute(seconds: float) -> None:
+    """Keep a core busy, as a step on a slow CPU does."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
 class FakeWorker:
     """Draws nothing, but says everything that a worker says."""
 
@@ -57,27 +76,34 @@ class FakeWorker:
                         self.guidance[request.job_id] = request.guidance_scale
                     case GrantPreview():
                         self.credit.set()
+                    case RunJob():
+                        # It may have been cancelled and queued again.
+                        self.cancelled.discard(request.job_id)
+                        self.work.put(request)
                     case _:
                         self.work.put(request)
         os._exit(0)
 
-    def load(self, model: str) -> None:
+    def load(self, model: str, *, asked: bool = False) -> None:
+        """Who asked for the model is answered also where it is loaded already."""
         if self.model != model:
             self.say(ComponentLoading(model=model, component="unet", index=0, count=1))
             time.sleep(0.05)
-            self.model = model
-            self.say(
-                ModelLoaded(
-                    model=model,
-                    device="cpu",
-                    device_name="fake",
-                    dtype="float32",
-                    parameters=1,
-                    size=4,
-                    memory=4,
-                    seconds=0.05,
-                )
+        elif not asked:
+            return
+        self.model = model
+        self.say(
+            ModelLoaded(
+                model=model,
+                device="cpu",
+                device_name="fake",
+                dtype="float32",
+                parameters=1,
+                size=4,
+                memory=4,
+                seconds=0.05,
             )
+        )
 
     def draw(self, job: RunJob) -> None:
         params, job_id = job.params, job.job_id
@@ -88,6 +114,8 @@ class FakeWorker:
         count = params.num_inference_steps
         self.say(JobStarted(job_id=job_id, params=params))
         self.load(params.model)
+        if "say" in orders:
+            print(f"the worker says {orders['say']}", file=sys.stderr, flush=True)
         if "fail" in orders:
             self.say(JobFailed(job_id=job_id, title="It went wrong", remedy="Try another."))
             return
@@ -97,11 +125,15 @@ class FakeWorker:
                 return
             if orders.get("die") == str(step_index):
                 os.kill(os.getpid(), signal.SIGKILL)
-            if orders.get("die-once") == str(step_index):
-                mark = Path(os.environ["SDTUI_HOME"]) / "died"
-                if not mark.exists():
-                    mark.touch()
-                    os.kill(os.getpid(), signal.SIGKILL)
+            if orders.get("die-once") == str(step_index) and is_first_time():
+                os.kill(os.getpid(), signal.SIGKILL)
+            if orders.get("hang-once") == str(step_index) and is_first_time():
+                signal.pause()
+            if orders.get("hold") == str(step_index):
+                while not (Path(os.environ["SDTUI_HOME"]) / "go").exists():
+                    time.sleep(0.01)
+            if step_index == 0:
+                compute(float(orders.get("busy", 0)))
             adjusted = self.guidance.pop(job_id, guidance)
             if adjusted != guidance:
                 guidance = adjusted
@@ -155,10 +187,10 @@ class FakeWorker:
             if isinstance(request, RunJob):
                 self.draw(request)
             else:
-                self.load(request.model)
+                self.load(request.model, asked=True)
 
 
 if __name__ == "__main__":
-    if "--never-ready" in sys.argv:
+    if "--broken" in sys.argv and not (Path(os.environ["SDTUI_HOME"]) / "mended").exists():
         sys.exit("the fake worker does not start")
     FakeWorker().run()

@@ -9,6 +9,7 @@ from sdtui.protocol.events import (
     Event,
     JobFailed,
     PreviewReady,
+    QueueChanged,
 )
 
 
@@ -46,6 +47,12 @@ def test_only_the_newest_preview_of_a_job_is_kept_in_its_own_place() -> None:
 def test_a_download_keeps_the_newest_figure_of_each_file() -> None:
     first, other, newest = download("unet", 1), download("vae", 5), download("unet", 9)
     assert left(filled(first, other, newest)) == [encode(other), encode(newest)]
+
+
+def test_only_the_newest_queue_is_kept() -> None:
+    first, newest = QueueChanged(paused=True, jobs=[]), QueueChanged(paused=False, jobs=[])
+    between = JobFailed(job_id="c", title="x")
+    assert left(filled(first, between, newest)) == [encode(between), encode(newest)]
 
 
 def test_equal_events_are_all_kept() -> None:

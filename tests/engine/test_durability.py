@@ -114,6 +114,31 @@ async def test_an_engine_that_dies_while_it_saves_leaves_one_picture(
     assert check_everything([job_id])[job_id].attempts == (1 if step == "confirm" else 2)
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+async def test_a_changed_guidance_outlives_the_engine(
+    start_fake_engine: StartEngine, number: signal.Signals
+) -> None:
+    engine = start_fake_engine()
+    running, waiting = await begin("pause=0.3", "next")
+    client = await EngineClient.connect(start=False)
+    await client.adjust(running, 2.0)
+    await client.adjust(waiting, 3.0)
+    # Its answer says that the engine has read the changes before it.
+    await client.submit(params("last"))
+    await client.close()
+    kill(engine, number)
+    assert stored(waiting).guidance_scale == 3.0
+    start_fake_engine()
+    client = await EngineClient.connect(start=False)
+    used: dict[str, set[float]] = {}
+    while len(used) < 3 or unfinished():
+        for step in of_kind(await until(client, JobSaved), StepCompleted):
+            used.setdefault(step.job_id, set()).add(step.guidance_scale)
+    assert (used[running], used[waiting]) == ({2.0}, {3.0})
+    assert stored(waiting).params.guidance_scale == 7.5
+    await client.close()
+
+
 async def test_a_stopped_engine_keeps_its_jobs_and_counts_no_attempt(
     start_fake_engine: StartEngine,
 ) -> None:

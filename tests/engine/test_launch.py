@@ -16,11 +16,12 @@ import psutil
 import pytest
 
 from sdtui import paths
-from sdtui.engine import launch
+from sdtui.engine import launch, log_file
 from sdtui.engine.client import EngineClient, stop_engine
 from sdtui.errors import EngineError
+from sdtui.params import GenerationParams
 from sdtui.protocol.events import JobSaved
-from tests.engine.processes import FAKE_ENGINE
+from tests.engine.processes import FAKE_ENGINE, children, wait_for
 from tests.engine.watching import names, until
 
 ATTACH = f"""
@@ -87,6 +88,25 @@ async def test_a_log_that_has_grown_large_is_put_aside() -> None:
     await client.close()
 
 
+async def test_a_log_that_grows_large_is_put_aside_while_its_engine_and_worker_go_on() -> None:
+    client = await EngineClient.connect()
+    await client.submit(GenerationParams(prompt="first"))
+    await until(client, JobSaved)
+    before = children(client.status.pid)
+    with launch.log_path().open("ab") as log:
+        log.write(b"x" * (4 * 1024 * 1024 + 1) + b"\nthe last line\n")
+    wait_for(lambda: launch.log_path().stat().st_size < 10_000)
+    former = launch.log_path().with_name("engine.log.1")
+    assert former.read_bytes().endswith(b"the last line\n")
+    assert stat.S_IMODE(former.stat().st_mode) == 0o600
+    await client.submit(GenerationParams(prompt="say=something"))
+    await until(client, JobSaved)
+    assert children(client.status.pid) == before
+    assert launch.log_path().read_bytes() == b"the worker says something\n"
+    assert list(log_file.lines())[-2:] == ["the last line\n", "the worker says something\n"]
+    await client.close()
+
+
 def test_clients_that_start_at_once_share_one_engine() -> None:
     clients = [
         subprocess.Popen([sys.executable, "-c", JUST_ATTACH], stdout=subprocess.PIPE)
@@ -137,6 +157,18 @@ async def test_a_history_that_cannot_be_opened_is_named(monkeypatch: pytest.Monk
     assert caught.value.title == "The history cannot be opened"
     assert str(path) in caught.value.message
     assert "move the file away" in caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["SDTUI_IDLE_UNLOAD", "SDTUI_IDLE_EXIT"])
+@pytest.mark.parametrize("value", ["soon", "0", "-5", "inf"])
+async def test_a_time_that_is_none_is_refused_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setattr(launch, "ENGINE_COMMAND", REAL_ENGINE)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(EngineError) as caught:
+        await EngineClient.connect()
+    assert (caught.value.title, value in caught.value.message) == (f"{name} is no time", True)
 
 
 def test_a_job_outlives_the_terminal_that_started_it() -> None:

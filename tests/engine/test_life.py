@@ -22,11 +22,18 @@ from sdtui.engine.listener import peer_uid
 from sdtui.errors import EngineError
 from sdtui.params import GenerationParams
 from sdtui.protocol.codec import Decoder, encode
-from sdtui.protocol.events import AnyEvent, JobFailed, JobSaved, JobStarted, RequestRefused
+from sdtui.protocol.events import (
+    AnyEvent,
+    EngineStatus,
+    JobFailed,
+    JobSaved,
+    JobStarted,
+    RequestRefused,
+)
 from sdtui.protocol.requests import Attach, Submit
 from tests.engine.conftest import StartEngine
 from tests.engine.processes import children, wait_for
-from tests.engine.watching import of_kind, to_the_end, until
+from tests.engine.watching import names, of_kind, to_the_end, until
 
 PARAMS = GenerationParams(prompt="pause=0.05", num_inference_steps=4)
 ENDLESS = GenerationParams(prompt="pause=30")
@@ -40,6 +47,49 @@ async def test_an_idle_engine_ends_by_itself(start_fake_engine: StartEngine) -> 
     await client.close()
     assert await asyncio.to_thread(engine.wait, 10) == 0
     assert not paths.socket_path().exists()
+
+
+async def test_an_idle_worker_ends_while_clients_stay_and_the_next_job_starts_another(
+    start_fake_engine: StartEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDTUI_IDLE_UNLOAD", "0.4")
+    engine = start_fake_engine()
+    client = await EngineClient.connect(start=False)
+    for _ in range(2):
+        await client.submit(PARAMS)
+        await until(client, JobSaved)
+        assert len(children(engine.pid)) == 1
+        while client.status.model:
+            await until(client, EngineStatus)
+        assert client.status.state == "idle"
+        wait_for(lambda: not children(engine.pid))
+        await client.grant_preview()
+    assert engine.poll() is None
+    await client.close()
+
+
+async def test_a_worker_is_not_idle_while_its_job_takes_long(
+    start_fake_engine: StartEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDTUI_IDLE_UNLOAD", "0.1")
+    start_fake_engine()
+    client = await EngineClient.connect(start=False)
+    await client.submit(GenerationParams(prompt="pause=0.3", num_inference_steps=3))
+    assert "JobInterrupted" not in names(await until(client, JobSaved))
+    await client.close()
+
+
+async def test_an_engine_without_its_worker_ends_as_well_and_leaves_no_process(
+    start_fake_engine: StartEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDTUI_IDLE_UNLOAD", "0.2")
+    monkeypatch.setenv("SDTUI_IDLE_EXIT", "1")
+    engine = start_fake_engine()
+    wait_for(lambda: children(engine.pid))
+    workers = children(engine.pid)
+    wait_for(lambda: not children(engine.pid))
+    assert await asyncio.to_thread(engine.wait, 10) == 0
+    assert not any(psutil.pid_exists(worker) for worker in workers)
 
 
 async def test_an_engine_with_work_and_no_client_does_not_end(

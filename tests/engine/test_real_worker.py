@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 from PIL import Image
 
 from sdtui.engine.client import EngineClient
-from sdtui.history.images import read_params
+from sdtui.history.images import read_params, read_record
+from sdtui.models import catalogue
 from sdtui.params import GenerationParams
 from sdtui.protocol.events import (
     ComponentLoaded,
@@ -30,7 +32,7 @@ from sdtui.protocol.events import (
     PromptTokenized,
     StepCompleted,
 )
-from tests.engine.processes import children
+from tests.engine.processes import children, wait_for
 from tests.engine.watching import names, of_kind, until
 
 pytestmark = pytest.mark.usefixtures("real_engine")
@@ -171,6 +173,21 @@ async def test_a_model_that_is_not_there_fails_its_job_only() -> None:
     await client.load_model("/nowhere/at/all")
     (failed_model,) = of_kind(await until(client, ModelFailed), ModelFailed)
     assert failed_model.model == "/nowhere/at/all"
+    await client.close()
+
+
+async def test_the_hash_of_the_model_is_in_the_picture_once_it_is_known(real_engine: Path) -> None:
+    client = await EngineClient.connect(start=False)
+    await client.load_model("pocket")
+    await until(client, ModelLoaded)
+    wait_for((real_engine / "data" / "weights.json").exists)
+    (unet,) = catalogue.locate("pocket").glob("unet/*.safetensors")  # type: ignore[union-attr]
+    sha256 = hashlib.sha256(unet.read_bytes()).hexdigest()
+    await client.submit(params())
+    (saved,) = of_kind(await until(client, JobSaved), JobSaved)
+    assert read_record(Path(saved.path)).unet_sha256 == sha256
+    with Image.open(saved.path) as picture:
+        assert f"Model hash: {sha256[:10]}, Model: pocket" in picture.text["parameters"]
     await client.close()
 
 

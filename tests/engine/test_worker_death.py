@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,12 +19,17 @@ from sdtui.protocol.events import (
     EngineStatus,
     JobCancelled,
     JobFailed,
+    JobInterrupted,
     JobSaved,
     JobStarted,
+    ModelFailed,
+    ModelLoaded,
     StepCompleted,
+    Trouble,
 )
 from tests.engine.conftest import StartEngine
 from tests.engine.processes import children, is_alive, wait_for
+from tests.engine.records import stored, unfinished
 from tests.engine.watching import names, of_kind, until
 
 
@@ -84,15 +92,83 @@ async def test_a_job_that_was_to_be_cancelled_when_its_worker_died_is_cancelled(
     await client.close()
 
 
-async def test_a_worker_that_cannot_start_fails_the_jobs_that_wait_for_it(
+async def trouble(client: EngineClient) -> Trouble:
+    """Wait until the engine says that it cannot go on, and why."""
+    while client.status.trouble is None:
+        await until(client, EngineStatus)
+    return client.status.trouble
+
+
+async def test_jobs_wait_for_a_worker_that_cannot_start_until_the_next_one_is_asked_for(
+    start_fake_engine: StartEngine, sdtui_home: Path
+) -> None:
+    start_fake_engine("900", "--broken")
+    client = await EngineClient.connect(start=False)
+    job_ids = [await client.submit(params("a red apple"))]
+    told = await trouble(client)
+    assert "exit code 1" in told.message
+    assert "sdtui engine logs" in told.remedy
+    assert (client.status.state, client.status.queued) == ("failing", 1)
+    late = await EngineClient.connect(start=False)
+    assert late.status.trouble == told
+    await late.close()
+    job_ids.append(await client.submit(params("another")))
+    await trouble(client)
+    assert unfinished() == job_ids
+    assert stored(job_ids[0]).attempts == 0
+
+    (sdtui_home / "mended").touch()
+    job_ids.append(await client.submit(params("a third")))
+    saved = [event for _ in job_ids for event in await until(client, JobSaved)]
+    assert [event.job_id for event in of_kind(saved, JobSaved)] == job_ids
+    assert client.status.trouble is None
+    await client.close()
+
+
+def test_a_command_does_not_wait_for_a_worker_that_cannot_start(
     start_fake_engine: StartEngine,
 ) -> None:
-    start_fake_engine("900", "--never-ready")
-    client = await EngineClient.connect(start=False)
+    start_fake_engine("900", "--broken")
     for _ in range(2):
-        await client.submit(params("a red apple"))
-        events = await until(client, JobFailed)
-        assert "sdtui engine logs" in of_kind(events, JobFailed)[0].remedy
+        generate = [sys.executable, "-m", "sdtui", "generate", "a red apple"]
+        done = subprocess.run(generate, capture_output=True, text=True, timeout=60)
+        assert done.returncode == EngineError.exit_code
+        assert "The worker cannot be started" in done.stderr
+    assert len(unfinished()) == 2
+    status = subprocess.run(
+        [sys.executable, "-m", "sdtui", "engine", "status"], capture_output=True, text=True
+    )
+    assert "waiting jobs  2" in status.stdout
+    assert "trouble       The worker cannot be started" in status.stdout
+
+
+async def test_an_engine_that_cannot_work_ends_and_its_successor_does_the_jobs(
+    start_fake_engine: StartEngine, sdtui_home: Path
+) -> None:
+    engine = start_fake_engine("0.3", "--broken")
+    client = await EngineClient.connect(start=False)
+    job_id = await client.submit(params("a red apple"))
+    await trouble(client)
+    await client.close()
+    assert await asyncio.to_thread(engine.wait, 10) == 0
+    assert unfinished() == [job_id]
+    (sdtui_home / "mended").touch()
+    start_fake_engine()
+    wait_for(lambda: stored(job_id).state == "saved")
+
+
+async def test_a_model_asked_of_a_worker_that_cannot_start_fails_and_may_be_asked_for_again(
+    start_fake_engine: StartEngine, sdtui_home: Path
+) -> None:
+    start_fake_engine("900", "--broken")
+    client = await EngineClient.connect(start=False)
+    await client.load_model("pocket")
+    (failed,) = of_kind(await until(client, ModelFailed), ModelFailed)
+    assert failed.title == "The worker cannot be started"
+    await trouble(client)
+    (sdtui_home / "mended").touch()
+    await client.load_model("pocket")
+    await until(client, ModelLoaded)
     await client.close()
 
 
@@ -109,8 +185,57 @@ async def test_the_worker_dies_with_its_engine(fake_engine: subprocess.Popen[byt
     await client.close()
 
 
+async def test_a_stopped_worker_is_replaced_and_its_job_begins_again(
+    start_fake_engine: StartEngine,
+) -> None:
+    engine = start_fake_engine("--hang", "900")
+    client = await EngineClient.connect(start=False)
+    await client.submit(params("pause=0.5", steps=6))
+    await until(client, StepCompleted)
+    (worker,) = children(engine.pid)
+    os.kill(worker, signal.SIGSTOP)
+    events = await until(client, JobSaved)
+    (interrupted,) = of_kind(events, JobInterrupted)
+    assert "SIGSTOP" in interrupted.message
+    assert interrupted.remedy
+    assert not is_alive(worker)
+    assert stored(interrupted.job_id).attempts == 2
+    await client.close()
+
+
+async def test_a_worker_that_hangs_is_replaced_and_its_job_begins_again(
+    start_fake_engine: StartEngine,
+) -> None:
+    start_fake_engine("--hang", "1")
+    client = await EngineClient.connect(start=False)
+    await client.submit(params("hang-once=1"))
+    (interrupted,) = of_kind(await until(client, JobSaved), JobInterrupted)
+    assert "computed nothing for 1 s" in interrupted.message
+    await client.close()
+
+
+async def test_a_long_silent_step_that_computes_is_no_hang(start_fake_engine: StartEngine) -> None:
+    start_fake_engine("--hang", "1")
+    client = await EngineClient.connect(start=False)
+    await client.submit(params("busy=3"))
+    assert "JobInterrupted" not in names(await until(client, JobSaved))
+    await client.close()
+
+
+async def test_a_worker_without_work_does_not_hang(start_fake_engine: StartEngine) -> None:
+    engine = start_fake_engine("--hang", "0.5")
+    client = await EngineClient.connect(start=False)
+    await client.submit(params("x"))
+    await until(client, JobSaved)
+    (worker,) = children(engine.pid)
+    await asyncio.sleep(1.5)
+    assert children(engine.pid) == [worker]
+    await client.close()
+
+
 def test_exit_codes_and_signals_are_named() -> None:
-    assert "exit code 70" in describe_exit(70)[0]
+    assert "exit code 3" in describe_exit(3)[0]
+    assert "device failed" in describe_exit(70)[0]
     assert "SIGSEGV" in describe_exit(-signal.SIGSEGV)[0]
     assert "files" in describe_exit(-signal.SIGBUS)[1]
     assert "signal 200" in describe_exit(-200)[0]

@@ -6,7 +6,7 @@ import asyncio
 from typing import TypeVar
 
 from sdtui.engine.client import EngineClient
-from sdtui.protocol.events import AnyEvent, EngineStatus, Event
+from sdtui.protocol.events import AnyEvent, EngineStatus, Event, QueueChanged
 
 E = TypeVar("E", bound=Event)
 
@@ -32,7 +32,8 @@ async def to_the_end(client: EngineClient) -> list[AnyEvent]:
 
 def names(events: list[AnyEvent]) -> list[str]:
     """What happened, without what the engine says about itself."""
-    return [type(event).__name__ for event in events if not isinstance(event, EngineStatus)]
+    about_itself = EngineStatus | QueueChanged
+    return [type(event).__name__ for event in events if not isinstance(event, about_itself)]
 
 
 def of_kind(events: list[AnyEvent], kind: type[E]) -> list[E]:

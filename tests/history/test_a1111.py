@@ -44,6 +44,14 @@ def test_sampler_and_schedule_are_two_things() -> None:
     assert (found["Sampler"], found["Schedule type"]) == ("Euler a", "Automatic")
 
 
+def test_a_model_is_known_to_other_tools_by_ten_digits_of_its_hash() -> None:
+    params = GenerationParams(prompt="a red apple")
+    record = PictureRecord(version="0.1.0", params=params, unet_sha256="0123456789abcdef" * 4)
+    found = pairs(parameters_text(record, 128, 128))
+    assert found["Model hash"] == "0123456789"
+    assert "Model hash" not in pairs(text_of())
+
+
 def test_a_model_has_its_bare_name() -> None:
     found = pairs(text_of(model="/home/someone/models/my-model/"))
     assert found["Model"] == "my-model"

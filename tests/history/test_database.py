@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 
@@ -28,7 +29,8 @@ def database(tmp_path: Path):
 
 
 def add(store: JobStore, job_id: str, prompt: str = "a red apple", **params) -> None:
-    store.add(job_id, f"request-{job_id}", GenerationParams(prompt=prompt, **params), "cpu", "fp32")
+    batch = {job_id: GenerationParams(prompt=prompt, **params)}
+    store.add(batch, f"request-{job_id}", "cpu", "fp32")
 
 
 def waiting(store: JobStore) -> list[str]:
@@ -191,6 +193,7 @@ def test_pictures_are_found_by_the_beginnings_of_their_words(database, tmp_path)
     assert found("back fo") == {"b"}
     assert found("blur") == {"a", "b"}
     assert found("zebra") == set()
+    assert found('red ( "') == {"a", "b"}, "signs alone are in no index"
 
 
 @given(words=st.text(max_size=30))
@@ -209,19 +212,51 @@ def test_favourites_and_deletion(database, tmp_path):
         gallery.confirm(job_id)
     gallery.set_favourite("a", True)
     assert [picture.job.id for picture in gallery.search(favourites=True)] == ["a"]
-    gallery.delete("a")
+    assert (gallery.count(), gallery.count(favourites=True)) == (2, 1)
+    assert gallery.find("a").remove_file()
+    gallery.forget("a")
     assert not (tmp_path / "a.png").exists()
     assert [picture.job.id for picture in gallery.search()] == ["b"]
     assert gallery.search("apple")[0].job.id == "b", "the search index forgot it as well"
 
 
-def test_deleting_leaves_a_file_that_another_hand_put_there(database, tmp_path):
+def test_only_a_picture_can_be_forgotten(database):
+    add(JobStore(database), "a")
+    Gallery(database).forget("a")
+    assert waiting(JobStore(database)) == ["a"]
+
+
+@pytest.mark.parametrize("other", [b"something else", b"x" * len(picture("a").png)])
+def test_a_file_that_another_hand_put_there_stays(database, tmp_path, other: bytes):
     add(JobStore(database), "a")
     path = save(database, "a", tmp_path)
     Gallery(database).confirm("a")
-    path.write_bytes(b"something else")
-    Gallery(database).delete("a")
-    assert path.read_bytes() == b"something else"
+    path.write_bytes(other)
+    assert not Gallery(database).find("a").remove_file()
+    assert path.read_bytes() == other
+
+
+def test_a_picture_that_this_version_does_not_understand_breaks_no_page(database, tmp_path):
+    for job_id in "abc":
+        add(JobStore(database), job_id)
+        save(database, job_id, tmp_path)
+        Gallery(database).confirm(job_id)
+    database.connection.execute("UPDATE jobs SET params = '{\"glow\": 1}' WHERE id = 'b'")
+    assert [picture.job.id for picture in Gallery(database).search(limit=3)] == ["c", "a"]
+    assert Gallery(database).count() == 3
+    assert Gallery(database).find("b") is None
+
+
+def test_pages_follow_one_another_without_a_gap(database, tmp_path):
+    ids = [f"{number:02}" for number in range(25)]
+    for job_id in ids:
+        add(JobStore(database), job_id)
+        save(database, job_id, tmp_path)
+        Gallery(database).confirm(job_id)
+    database.connection.execute("UPDATE jobs SET ended_at = 1.0 WHERE id < '10'")
+    pages = [Gallery(database).search("app", limit=10, offset=start) for start in (0, 10, 20, 30)]
+    assert [picture.job.id for page in pages for picture in page] == ids[::-1]
+    assert Gallery(database).count("app") == 25
 
 
 def test_a_picture_knows_when_its_file_is_gone(database, tmp_path):
@@ -232,8 +267,7 @@ def test_a_picture_knows_when_its_file_is_gone(database, tmp_path):
     (picture,) = Gallery(database).search()
     assert not picture.exists
     assert picture.thumbnail.startswith(b"\x89PNG")
-    Gallery(database).delete("a")
-    assert Gallery(database).search() == []
+    assert not picture.remove_file()
 
 
 def test_a_file_that_is_no_database_is_a_clear_error(tmp_path: Path):
@@ -244,6 +278,28 @@ def test_a_file_that_is_no_database_is_a_clear_error(tmp_path: Path):
         Database.open(path)
     assert str(path) in caught.value.message
     assert caught.value.remedy
+
+
+def test_the_jobs_of_the_first_version_are_all_there_after_its_migration(tmp_path: Path):
+    path = tmp_path / "data" / "history.sqlite3"
+    path.parent.mkdir(mode=0o700)
+    connection = sqlite3.connect(path)
+    connection.executescript(f"{MIGRATIONS[0]} PRAGMA user_version = 1;")
+    row = "INSERT INTO jobs (id, request_id, params, device, dtype, state, position, queued_at)"
+    for number, state in enumerate(("queued", "running")):
+        values = (state, "r", '{"prompt": "a red apple"}', "auto", "auto", state, number, 1.0)
+        connection.execute(f"{row} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+    connection.commit()
+    connection.close()
+    with closing(Database.open(path)) as database:
+        jobs = JobStore(database).unfinished()
+        assert [(job.id, job.guidance_scale) for job in jobs] == [
+            ("queued", None),
+            ("running", None),
+        ]
+        JobStore(database).adjust("queued", 2.5)
+        assert JobStore(database).unfinished()[0].guidance_scale == 2.5
+        assert database.is_sound()
 
 
 def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path):

@@ -110,6 +110,14 @@ def test_a_single_file_is_refused_with_the_reason(tmp_path: Path) -> None:
         catalogue.locate(str(file))
 
 
+def test_a_single_pickle_is_refused_with_its_danger(tmp_path: Path) -> None:
+    file = tmp_path / "v1-5-pruned.ckpt"
+    file.touch()
+
+    with pytest.raises(ModelError, match="may run any program"):
+        catalogue.locate(str(file))
+
+
 def test_escape_sequences_in_a_name_are_shown_harmlessly() -> None:
     with pytest.raises(ModelError) as caught:
         catalogue.locate("\x1b]52;c;evil\x07")

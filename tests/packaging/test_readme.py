@@ -10,7 +10,7 @@ import pytest
 
 from sdtui import errors
 from sdtui.cli import main
-from sdtui.engine.supervisor import IDLE_SECONDS
+from sdtui.engine.patience import Patience
 from sdtui.tui.actions import ACTIONS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -25,7 +25,8 @@ def test_every_file_that_it_points_to_is_there() -> None:
 
 
 def test_every_option_that_it_names_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ([], ["generate"], ["doctor"], ["engine", "stop"], ["engine", "logs"]):
+    commands = ("", "generate", "doctor", "history", "queue", "engine stop", "engine logs")
+    for command in map(str.split, commands):
         main([*command, "--help"])
     known = set(re.findall(r"--[a-z][a-z-]*", capsys.readouterr().out))
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", README))
@@ -72,4 +73,6 @@ def test_its_exit_codes_are_those_of_the_errors() -> None:
 
 
 def test_the_engine_ends_when_it_says() -> None:
-    assert f"after {IDLE_SECONDS / 60:g} minutes" in " ".join(README.split())
+    patience, said = Patience(), " ".join(README.split())
+    assert f"memory after {patience.idle_unload / 60:g} minutes" in said
+    assert f"ends by itself after {patience.idle_exit / 60:g} minutes" in said

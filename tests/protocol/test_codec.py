@@ -14,12 +14,17 @@ from hypothesis import strategies as st
 
 from sdtui.errors import EngineError, ParameterError
 from sdtui.params import GenerationParams
-from sdtui.protocol import events, requests
+from sdtui.protocol import events, gallery, requests
 from sdtui.protocol.codec import MAX_FRAME_BYTES, Decoder, encode
 from sdtui.protocol.events import AnyEvent, JobFailed, PreviewReady, Token
 from sdtui.protocol.requests import ClientRequest, Submit, WorkerRequest
 
-FAMILIES = [AnyEvent, events.WorkerEvent, ClientRequest, WorkerRequest]
+FAMILIES = [
+    AnyEvent | gallery.GalleryEvent,
+    events.WorkerEvent,
+    ClientRequest | gallery.GalleryRequest,
+    WorkerRequest,
+]
 SUBMIT = Submit(request_id="1", params=GenerationParams(prompt="a red apple", width=2040))
 
 
@@ -46,12 +51,14 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
     if hint in simple:
         return simple[hint]
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-        fields = typing.get_type_hints(hint)
+        fields = typing.get_type_hints(hint, include_extras=True)
         if hint is Token:
             return st.builds(Token, *map(values_of, fields.values()))
         return st.builds(hint, **{name: values_of(field) for name, field in fields.items()})
     arguments = typing.get_args(hint)
     match typing.get_origin(hint):
+        case typing.Annotated:
+            return st.integers(1, 100)
         case origin if origin is list:
             return st.lists(values_of(arguments[0]), max_size=3)
         case origin if origin is tuple:
@@ -66,10 +73,14 @@ def every_kind(family: object) -> list[type[msgspec.Struct]]:
 
 def test_every_message_belongs_to_a_family() -> None:
     members = {kind for family in FAMILIES for kind in every_kind(family)}
-    for module, base in ((events, events.Event), (requests, requests.Request)):
+    for module, base in (
+        (events, events.Event),
+        (requests, requests.Request),
+        (gallery, (events.Event, requests.Request)),
+    ):
         kinds = [kind for kind in vars(module).values() if isinstance(kind, type)]
         messages = {kind for kind in kinds if issubclass(kind, base)}
-        assert messages - members <= {base, events.JobEvent}
+        assert messages - members <= {events.Event, events.JobEvent, requests.Request}
 
 
 @pytest.mark.parametrize("family", FAMILIES)

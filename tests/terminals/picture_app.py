@@ -19,7 +19,8 @@ from textual.app import App, ComposeResult
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from sdtui.tui.terminal_answers import TerminalAnswered, listen
+from sdtui.tui.driver import TerminalDriver
+from sdtui.tui.terminal_answers import TerminalAnswered
 from sdtui.tui.widgets.preview import Preview
 
 
@@ -42,6 +43,10 @@ class PictureApp(App[None]):
         super().__init__()
         self._picture = picture
         self._report = report
+
+    def get_driver_class(self) -> type[TerminalDriver]:
+        """The driver that knows the terminal's answers."""
+        return TerminalDriver
 
     def compose(self) -> ComposeResult:
         """The preview, and a line that must not move."""
@@ -83,5 +88,4 @@ class PictureApp(App[None]):
 
 
 if __name__ == "__main__":
-    listen()
     PictureApp(Path(sys.argv[1]), Path(sys.argv[2])).run()

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from io import BytesIO
 
-from sdtui.params import GenerationParams
+import msgspec
+from PIL import Image
+
+from sdtui.errors import EngineError, SdtuiError
+from sdtui.params import GenerationParams, batch_of
 from sdtui.protocol.events import (
     DenoisingStarted,
     EngineStatus,
@@ -15,17 +20,27 @@ from sdtui.protocol.events import (
     ImageDecoded,
     JobCancelled,
     JobFailed,
+    JobParked,
     JobQueued,
     JobSaved,
     JobStarted,
     LatentsDrawn,
+    ListedJob,
     ModelLoaded,
     PreviewReady,
     PromptEncoded,
     PromptTokenized,
+    QueueChanged,
     StepCompleted,
     Token,
     TokenizedText,
+)
+from sdtui.protocol.gallery import (
+    PAGE_PICTURES,
+    FavouriteSet,
+    GalleryPicture,
+    GallerySearched,
+    PictureDeleted,
 )
 
 SAVED_PATH = "/pictures/2026-01-02/0001-a-red-apple-42.png"
@@ -154,11 +169,71 @@ def ending(job_id: str) -> list[Event]:
     ]
 
 
+def listed(job_id: str, params: GenerationParams, state: str, **why: str) -> ListedJob:
+    """A job as a line of the queue."""
+    return ListedJob(
+        job_id=job_id,
+        state=state,
+        since=1_767_366_000.0,
+        prompt=params.prompt,
+        model=params.model,
+        width=params.width,
+        height=params.height,
+        num_inference_steps=params.num_inference_steps,
+        seed=params.seed,
+        **why,
+    )
+
+
+def png(width: int, height: int, hue: int) -> bytes:
+    """A thumbnail: a disc in one of six colours."""
+    buffer = BytesIO()
+    image = Image.frombytes("RGB", (96, 96), disc(96, 1.0))
+    bands = image.split()
+    order = [(0, 1, 2), (1, 0, 2), (2, 1, 0), (0, 0, 2), (1, 0, 0), (1, 1, 0)][hue % 6]
+    image = Image.merge("RGB", [bands[band] for band in order])
+    scale = 96 / max(width, height)
+    image.resize((round(width * scale), round(height * scale))).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def past_pictures(count: int, **changes: object) -> list[GalleryPicture]:
+    """Pictures made a minute apart, newest first."""
+    things = ("a red apple on a blue background", "a fox", "a cactus in a small pot", "a violin")
+    sizes = ((128, 128), (192, 128), (128, 192))
+    pictures = []
+    for index in range(count):
+        width, height = sizes[index % len(sizes)]
+        values: dict[str, object] = {
+            "job_id": f"past-{count - index}",
+            "params": GenerationParams(
+                prompt=things[index % len(things)],
+                negative_prompt="blurry" if index % 2 else "",
+                seed=42 + index,
+                width=width,
+                height=height,
+                preview_every=0,
+            ),
+            "path": f"/pictures/2026-01-02/{count - index:04}-a-thing-{42 + index}.png",
+            "exists": True,
+            "width": width,
+            "height": height,
+            "size": 21_400,
+            "saved_at": 1_767_366_000.0 - 60 * index,
+            "seconds": 1.26,
+            "favourite": index % 4 == 1,
+            "thumbnail": png(width, height, index),
+        }
+        pictures.append(GalleryPicture(**(values | changes)))  # type: ignore[arg-type]
+    return pictures
+
+
 class FakeEngineClient:
     """Answers as an engine would, one run at a time, as fast as events are taken.
 
     `stop_after` holds every run after that many steps, until `finish` or `cancel`; `failure` ends
-    it there instead. `calls` records what was asked.
+    it there instead. `pictures` are those of the gallery, newest first. `calls` records what was
+    asked; with a `refusal`, the queue is not paused.
     """
 
     def __init__(
@@ -167,15 +242,21 @@ class FakeEngineClient:
         stop_after: int | None = None,
         failure: tuple[str, str, str] | None = None,
         status: EngineStatus | None = None,
+        pictures: Sequence[GalleryPicture] = (),
     ) -> None:
+        self.pictures = list(pictures)
         self.status = status or idle_status()
         self.calls: list[tuple[object, ...]] = []
+        self.refusal: SdtuiError | None = None
         self._stop_after = stop_after
         self._failure = failure
         self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
         self._running: tuple[str, GenerationParams, int] | None = None
+        self._waiting: dict[str, GenerationParams] = {}
+        self._ended: dict[str, tuple[GenerationParams, JobCancelled | JobFailed]] = {}
+        self._paused = self.status.paused
         self._count = 0
-        self.tell(self.status)
+        self.tell(self.status, self._queue_now())
 
     def tell(self, *events: Event) -> None:
         """Send events to the interface."""
@@ -198,18 +279,95 @@ class FakeEngineClient:
             self.tell(*step(job_id, params, index))
         self._end(*ending(job_id))
 
-    async def submit(self, params: GenerationParams) -> str:
-        """Run at once, up to where runs are held."""
-        self._count += 1
-        job_id = f"job-{self._count}"
-        self.calls.append(("submit", params))
-        self.tell(JobQueued(job_id=job_id, time=0.0, request_id="r", params=params, position=0))
-        self.run(job_id, params)
-        return job_id
+    async def submit_batch(self, params: GenerationParams, count: int) -> list[str]:
+        """Run the first at once, up to where runs are held, if nothing runs."""
+        job_ids = []
+        for one in batch_of(params, count):
+            self._count += 1
+            job_id = f"job-{self._count}"
+            job_ids.append(job_id)
+            self.calls.append(("submit", one))
+            position = len(self._waiting) + (self._running is not None)
+            self._waiting[job_id] = one
+            self.tell(
+                JobQueued(job_id=job_id, time=0.0, request_id="r", params=one, position=position)
+            )
+        self._proceed()
+        return job_ids
+
+    def _proceed(self) -> None:
+        """Begin what waits, if nothing runs, and tell how the engine and its queue are."""
+        if self._waiting and self._running is None and not self._paused:
+            job_id = next(iter(self._waiting))
+            self.run(job_id, self._waiting.pop(job_id))
+        else:
+            self.tell(self._status_now())
+        self.tell(self._queue_now())
+
+    def _status_now(self) -> EngineStatus:
+        running = self._running[0] if self._running else None
+        self.status = msgspec.structs.replace(
+            self.status,
+            state="running" if running else "idle",
+            running_job_id=running,
+            queued=len(self._waiting),
+            paused=self._paused,
+        )
+        return self.status
+
+    def _queue_now(self) -> QueueChanged:
+        jobs = []
+        if self._running is not None:
+            jobs.append(listed(*self._running[:2], "running"))
+        jobs += [listed(job_id, params, "queued") for job_id, params in self._waiting.items()]
+        for job_id, (params, end) in reversed(self._ended.items()):
+            state = {JobCancelled: "cancelled", JobFailed: "failed", JobParked: "parked"}[type(end)]
+            why = (
+                {}
+                if isinstance(end, JobCancelled)
+                else {key: getattr(end, key) for key in ("title", "message", "remedy")}
+            )
+            jobs.append(listed(job_id, params, state, **why))
+        return QueueChanged(time=0.0, paused=self._paused, jobs=jobs)
+
+    async def move_up(self, job_id: str) -> None:
+        """Change places with the one before it."""
+        self.calls.append(("move_up", job_id))
+        order = list(self._waiting)
+        place = order.index(job_id)
+        order.insert(max(place - 1, 0), order.pop(place))
+        self._waiting = {job_id: self._waiting[job_id] for job_id in order}
+        self._proceed()
+
+    async def requeue(self, job_id: str) -> None:
+        """Let a job that ended wait again."""
+        self.calls.append(("requeue", job_id))
+        params, _ = self._ended.pop(job_id)
+        self._waiting[job_id] = params
+        position = len(self._waiting) - 1 + (self._running is not None)
+        self.tell(
+            JobQueued(job_id=job_id, time=0.0, request_id="r", params=params, position=position)
+        )
+        self._proceed()
+
+    async def pause_queue(self) -> None:
+        """Hold the waiting jobs back."""
+        self.calls.append(("pause_queue",))
+        if self.refusal is not None:
+            raise self.refusal
+        self._paused = True
+        self._proceed()
+
+    async def resume_queue(self) -> None:
+        """Let the waiting jobs go on."""
+        self.calls.append(("resume_queue",))
+        self._paused = False
+        self._proceed()
 
     def run(self, job_id: str, params: GenerationParams) -> None:
         """Tell of a run from its beginning."""
-        self.tell(idle_status(state="running", running_job_id=job_id))
+        self._running = (job_id, params, 0)
+        self.tell(self._status_now())
         self.tell(*before_the_loop(job_id, params))
         count = params.num_inference_steps
         done = count if self._stop_after is None else min(self._stop_after, count)
@@ -225,13 +383,23 @@ class FakeEngineClient:
             self._end(*ending(job_id))
 
     def _end(self, *events: Event) -> None:
+        assert self._running is not None
+        job_id, params, _ = self._running
         self._running = None
-        self.tell(*events, idle_status())
+        if isinstance(events[-1], JobCancelled | JobFailed):
+            self._ended[job_id] = params, events[-1]
+        self.tell(*events)
+        self._proceed()
 
     async def cancel(self, job_id: str) -> None:
-        """Stop a held run."""
+        """Stop a held run, or one that waits."""
         self.calls.append(("cancel", job_id))
-        if self._running is not None and self._running[0] == job_id:
+        if job_id in self._waiting:
+            cancelled = JobCancelled(job_id=job_id, time=0.0, completed=0, count=0)
+            self._ended[job_id] = self._waiting.pop(job_id), cancelled
+            self.tell(cancelled)
+            self._proceed()
+        elif self._running is not None and self._running[0] == job_id:
             _, params, done = self._running
             self._end(
                 JobCancelled(
@@ -269,6 +437,45 @@ class FakeEngineClient:
                 seconds=0.4,
             )
         )
+
+    async def search_gallery(
+        self,
+        words: str = "",
+        *,
+        favourites: bool = False,
+        limit: int = PAGE_PICTURES,
+        offset: int = 0,
+    ) -> GallerySearched:
+        """Find by the beginnings of words."""
+        self.calls.append(("search_gallery", words, favourites, offset))
+        found = [
+            picture
+            for picture in self.pictures
+            if (picture.favourite or not favourites)
+            and all(f" {word}" in f" {picture.params.prompt}" for word in words.split())
+        ]
+        return GallerySearched(
+            request_id="r", pictures=found[offset : offset + limit], total=len(found)
+        )
+
+    async def set_favourite(self, job_id: str, favourite: bool) -> FavouriteSet:
+        """Mark a picture."""
+        self.calls.append(("set_favourite", job_id, favourite))
+        at = self._place(job_id)
+        self.pictures[at] = msgspec.structs.replace(self.pictures[at], favourite=favourite)
+        return FavouriteSet(request_id="r", job_id=job_id, favourite=favourite)
+
+    async def delete_picture(self, job_id: str) -> PictureDeleted:
+        """Forget a picture."""
+        self.calls.append(("delete_picture", job_id))
+        deleted = self.pictures.pop(self._place(job_id))
+        return PictureDeleted(request_id="r", job_id=job_id, file_removed=deleted.exists)
+
+    def _place(self, job_id: str) -> int:
+        for place, picture in enumerate(self.pictures):
+            if picture.job_id == job_id:
+                return place
+        raise EngineError("The picture is not in the history", "It may have been deleted.")
 
     async def events(self) -> AsyncIterator[Event]:
         """Everything told, until the engine is lost."""

@@ -80,5 +80,5 @@ async def opened(
     async with app.run_test(size=size) as pilot:
         stage = Stage(app, engine, pilot)
         await stage.until_shown("/77")
-        await stage.until_shown("ready")
+        await stage.until_shown("engine ●")
         yield stage

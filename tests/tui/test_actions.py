@@ -4,28 +4,38 @@ from __future__ import annotations
 
 from collections import Counter
 
-from sdtui.tui.actions import ACTIONS
+import pytest
+
+from sdtui.tui.actions import ACTIONS, HISTORY_ACTIONS, QUEUE_ACTIONS, Action
 from sdtui.tui.screens.help import HelpScreen
 from tests.tui.stage import opened, params
 
 
-def test_no_key_does_two_things() -> None:
-    keys = Counter(key for action in ACTIONS for key in action.keys)
+@pytest.mark.parametrize("actions", [ACTIONS, HISTORY_ACTIONS, QUEUE_ACTIONS])
+def test_no_key_does_two_things(actions: tuple[Action, ...]) -> None:
+    keys = Counter(key for action in actions for key in action.keys)
     assert [key for key, count in keys.items() if count > 1] == []
 
 
+def test_a_screens_own_keys_are_none_of_the_whole_applications() -> None:
+    everywhere = {
+        key for action in ACTIONS if action.target.startswith("app.") for key in action.keys
+    }
+    assert not everywhere & {key for action in QUEUE_ACTIONS for key in action.keys}
+
+
 def test_what_a_terminal_may_steal_has_a_second_way() -> None:
-    for action in ACTIONS:
+    for action in (*ACTIONS, *HISTORY_ACTIONS, *QUEUE_ACTIONS):
         stolen = [key for key in action.keys if key.startswith(("f1", "f2", "f4", "f8", "f9"))]
         if stolen:
             assert len(action.keys) > len(stolen), action.name
 
 
 async def test_the_help_lists_every_action() -> None:
-    async with opened(size=(120, 50)) as stage:
+    async with opened(size=(120, 100)) as stage:
         await stage.press("f1")
         assert isinstance(stage.app.screen, HelpScreen)
-        for action in ACTIONS:
+        for action in (*ACTIONS, *HISTORY_ACTIONS, *QUEUE_ACTIONS):
             assert action.help in stage.text
         await stage.press("escape")
         assert stage.app.screen is stage.main

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sdtui.errors import EngineError
-from sdtui.protocol.events import StepCompleted
+from sdtui.protocol.events import StepCompleted, Trouble
+from sdtui.tui.messages import ModelDescribed
+from sdtui.tui.model_description import describe
 from tests.tui.fake_engine import SAVED_PATH, FakeEngineClient, idle_status, step
 from tests.tui.stage import opened, params
 
@@ -185,3 +187,16 @@ async def test_a_step_without_guidance_has_no_pull() -> None:
         )
         stage.engine.tell(unguided)
         await stage.until_shown("2/25")
+
+
+async def test_an_engine_that_cannot_start_its_worker_says_so_until_it_can() -> None:
+    async with opened(start=params()) as stage:
+        trouble = Trouble(title="The worker cannot be started", remedy="See the log.")
+        stage.engine.tell(idle_status(state="failing", model="", queued=2, trouble=trouble))
+        await stage.until_shown("The worker cannot be started")
+        assert "cannot start" in stage.text
+        stage.main.post_message(ModelDescribed(describe("pocket")))
+        await stage.pilot.pause(0.1)
+        assert "See the log." in stage.text
+        await stage.press("enter")
+        await stage.until_shown("done in")

@@ -2,46 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
-import pytest
-
 from sdtui.tui.stylesheets import styles_dir
-from tests.terminal import Terminal
-
-HEAVY = ("torch", "diffusers", "transformers", "PIL", "tokenizers", "huggingface_hub", "typer")
-
-ON_A_FAKE_ENGINE = textwrap.dedent(
-    """
-    import sys
-    from sdtui.tui import app, bridge
-    from tests.tui.fake_engine import FakeEngineClient
-    from tests.tui.stage import params
-
-    async def connect():
-        return FakeEngineClient(stop_after=12)
-
-    app.SdtuiApp.__init__.__defaults__ = (connect, params())
-    sys.exit(app.run())
-    """
+from tests.tui.lives.interfaces import (
+    FAIL,
+    GENERATE,
+    QUIT,
+    WITH_A_FAKE_ENGINE,
+    with_a_fake_engine,
 )
 
-RESTORED = {
-    "the alternate screen is left": b"\x1b[?1049l",
-    "the mouse is let go": b"\x1b[?1000l",
-    "the cursor is shown": b"\x1b[?25h",
-    "bracketed paste is off": b"\x1b[?2004l",
-}
-
-
-def interface(program: str = ON_A_FAKE_ENGINE) -> Terminal:
-    """The interface in a terminal of its own, its prompt filled in."""
-    return Terminal([sys.executable, "-c", program])
+HEAVY = ("torch", "diffusers", "transformers", "PIL", "tokenizers", "huggingface_hub", "typer")
 
 
 def test_the_interface_starts_without_anything_heavy() -> None:
@@ -52,77 +28,55 @@ def test_the_interface_starts_without_anything_heavy() -> None:
     assert told.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_signal_leaves_the_terminal_as_it_was(number: signal.Signals) -> None:
-    with interface() as terminal:
-        terminal.wait_for("ready")
-        terminal.process.send_signal(number)
-        assert terminal.wait_for_exit() == 128 + number
-        last_of = {what: terminal.output.rfind(sequence) for what, sequence in RESTORED.items()}
-        assert [what for what, place in last_of.items() if place < 0] == []
-        for again in (b"\x1b[?1049h", b"\x1b[?1000h", b"\x1b[?25l", b"\x1b[?2004h"):
-            off = again[:-1] + (b"l" if again.endswith(b"h") else b"h")
-            assert terminal.output.rfind(off) > terminal.output.rfind(again)
-
-
 def test_leaving_says_that_the_run_goes_on() -> None:
-    with interface() as terminal:
+    with with_a_fake_engine() as terminal:
         terminal.wait_for("a red apple")
         terminal.wait_for("ready")
-        terminal.send("\r")
+        terminal.send(GENERATE)
         terminal.wait_for("12/25")
-        terminal.send("\x11")
+        terminal.send(QUIT)
         assert terminal.wait_for_exit() == 0
         assert b"1 job still runs; sdtui shows it again" in terminal.output
 
 
-def test_the_screen_is_whole_again_after_the_shell_had_the_terminal() -> None:
-    with interface() as terminal:
-        terminal.wait_for("ready")
-        terminal.process.send_signal(signal.SIGTSTP)
-        terminal.wait_for(lambda _: terminal.output.endswith(b"\x1b[?1004l"))
-        os.waitpid(terminal.process.pid, os.WUNTRACED)
-        terminal.erase()
-        terminal.process.send_signal(signal.SIGCONT)
-        terminal.wait_for("ready")
-        terminal.wait_for("a red apple")
-
-
 def test_a_closed_terminal_ends_the_interface() -> None:
-    with interface() as terminal:
+    with with_a_fake_engine() as terminal:
         terminal.wait_for("ready")
-        os.close(terminal._ours)
-        assert terminal.process.wait(30) in (128 + signal.SIGHUP, -signal.SIGHUP)
-        terminal._ours = os.open(os.devnull, os.O_RDONLY)
+        terminal.hang_up()
+        assert terminal.wait_for_exit() == 128 + signal.SIGHUP
 
 
-def test_a_failure_of_the_interface_is_reported_without_its_variables(sdtui_home: Path) -> None:
-    failing = ON_A_FAKE_ENGINE.replace(
-        "sys.exit",
-        textwrap.dedent(
-            """
-            from sdtui.tui.screens.main import MainScreen
+def test_a_closed_terminal_ends_the_interface_even_when_no_signal_comes() -> None:
+    # The kernel sends SIGHUP to the leader of the session alone.
+    behind_a_leader = textwrap.dedent(
+        """
+        import os, signal, sys
 
-            def broken(self):
-                password = "hunter" + "2"
-                raise RuntimeError("no such [thing]")
-
-            MainScreen.action_new_seed = broken
-            sys.exit"""
-        ),
+        if child := os.fork():
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        """
     )
-    with interface(failing) as terminal:
+    with with_a_fake_engine(behind_a_leader + WITH_A_FAKE_ENGINE) as terminal:
         terminal.wait_for("ready")
-        terminal.send("\x12")
+        terminal.hang_up()
+        assert terminal.wait_for_exit() == 128 + signal.SIGHUP
+
+
+def test_a_defect_is_reported_without_its_variables(sdtui_home: Path) -> None:
+    with with_a_fake_engine() as terminal:
+        terminal.wait_for("ready")
+        terminal.send(FAIL)
         assert terminal.wait_for_exit() == 1
         shown = terminal.text
-    assert "sdtui failed: RuntimeError: no such [thing]" in shown
-    log = sdtui_home / "logs" / "ui.log"
+    assert "RuntimeError: no such [thing]" in shown
+    log = sdtui_home / "logs" / "crash.log"
     assert str(log) in shown.replace("\n", "")
     kept = log.read_text()
     assert "RuntimeError: no such [thing]" in kept
     assert "hunter2" not in kept + terminal.output.decode(errors="replace")
     assert log.stat().st_mode & 0o077 == 0
+    assert list(log.parent.iterdir()) == [log]
 
 
 def test_the_style_sheets_are_found_beside_the_package_first(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ async def test_the_cut_may_lie_in_a_later_line() -> None:
 async def test_a_huge_paste_is_cut_where_the_box_says() -> None:
     async with opened() as stage:
         await paste(stage, "x" * (MAX_PROMPT_CHARACTERS + 1))
-        await stage.until_shown("the paste ends at 20,000 characters")
+        await stage.until_shown("pasted text was cut at 20,000 characters")
         assert len(stage.main.prompt.text) == MAX_PROMPT_CHARACTERS
         await stage.press("y")
         await stage.until_shown("full: 20,000 characters")
@@ -92,22 +92,53 @@ async def test_markup_is_shown_as_it_was_typed(prompt: str) -> None:
         assert stage.text.count(prompt) >= 2
 
 
-async def test_escape_sequences_are_shown_as_pictures_of_themselves() -> None:
+async def test_escape_sequences_are_shown_harmlessly_and_kept_as_they_came() -> None:
     async with opened() as stage:
         await paste(stage, ESCAPES)
-        await stage.until_shown("a␛]52;c;aGk=␇b␛[2Jc<U+009B>31md␡e␀f<U+202E>g")
+        await stage.until_shown("a␛]52;c;aGk=␇b␛[2Jc\ufffd31md␡e␀f\ufffdg")
         await stage.press("enter")
         await stage.until_shown("done in")
         shown = stage.app.export_screenshot()
         assert not set("\x1b\x07\x9b\x00\u202e") & set(shown)
+        assert stage.engine.submitted()[0].prompt == ESCAPES
 
 
-async def test_a_prompt_from_another_client_is_made_harmless_too() -> None:
+async def test_a_prompt_from_another_client_is_shown_harmlessly_and_drawn_again_as_it_was() -> None:
+    prompt = f"{ESCAPES}\r\n\tq\u2028r\x85s\x0ct"
     async with opened(size=(160, 60)) as stage:
-        stage.engine.run("elsewhere", params(prompt=ESCAPES, negative_prompt="\x1b[?1049l"))
+        stage.engine.run("elsewhere", params(prompt=prompt, negative_prompt="\x1b[?1049l"))
         await stage.until_shown("done in")
-        assert "a␛]52;c;aGk=" in stage.main.prompt.text
-        assert not set("\x1b\x07\x9b\x00\u202e") & set(stage.text)
+        assert not set("\x1b\x07\x9b\x00\u202e\u2028\x85\x0c\r\t") & set(stage.text)
+        await stage.press("enter")
+        await stage.until(stage.engine.submitted)
+        submitted = stage.engine.submitted()[0]
+        assert (submitted.prompt, submitted.negative_prompt) == (prompt, "\x1b[?1049l")
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "👩🏽\u200d❤️\u200d💋\u200d👩🏿 and 🏳️\u200d🌈",
+        "תפוח אדום!\u200f על רקע כחול",
+        "می\u200cخواهم یک سیب سرخ",
+    ],
+)
+async def test_what_people_write_reaches_the_model_as_it_was_typed(prompt: str) -> None:
+    async with opened(size=(160, 48)) as stage:
+        await paste(stage, prompt)
+        await stage.until_shown(prompt)
+        await stage.press("enter")
+        await stage.until(stage.engine.submitted)
+        assert stage.engine.submitted()[0].prompt == prompt
+
+
+async def test_hidden_characters_are_edited_like_any_other() -> None:
+    async with opened() as stage:
+        await paste(stage, "ab\x1bcd\nx\u2028y")
+        await stage.press("home", "up", "right", "right", "right", "backspace", "delete")
+        assert stage.main.prompt.text == "abd\nx\u2028y"
+        stage.main.prompt.select_all()
+        assert stage.main.prompt.selected_text == stage.main.prompt.text
 
 
 async def test_carriage_returns_end_lines() -> None:

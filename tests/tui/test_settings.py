@@ -58,10 +58,14 @@ def test_a_tweak_stays_within_the_bounds(
         ("guidance_scale", "x", "must be a finite number"),
         ("seed", str(2**70), f"must be from 0 to {MAX_SEED}"),
         ("height", "100", "must be a multiple of 8"),
-        ("width", "9" * 5000, "must be a whole number"),
+        ("width", "9" * 4096, "must be from 64 to 2048"),
+        ("model", "x" * 5000, "must have at most 4,096 characters"),
         ("scheduler", "Eulr", "is not one that sdtui knows"),
         ("model", "  ", "is empty"),
         ("next_seed", "often", "must be one of random, fixed, increment"),
+        ("batch", "0", "must be from 1 to 100"),
+        ("batch", "101", "must be from 1 to 100"),
+        ("batch", "two", "must be a whole number"),
     ],
 )
 def test_an_impossible_draft_says_why_and_leaves_the_value(
@@ -118,6 +122,15 @@ def test_the_next_seeds_follow_the_mode() -> None:
     assert seeds("fixed") == [42, 42, 42]
     assert seeds("increment") == [42, 43, 44]
     assert len(set(seeds("random"))) == 3
+
+
+def test_a_batch_uses_as_many_seeds() -> None:
+    values, _ = settings()
+    values.set("next_seed", "increment")
+    values.set("batch", 3)
+    assert [values.params("a", "").seed for _ in range(3)] == [42, 45, 48]
+    values.set("batch", 1)
+    assert [values.params("a", "").seed for _ in range(2)] == [51, 52]
 
 
 def test_a_typed_seed_is_used_whatever_the_mode() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
+from sdtui.protocol.events import QueueChanged
 from sdtui.tui.app import SdtuiApp
-from tests.tui.fake_engine import FakeEngineClient
+from tests.tui.fake_engine import FakeEngineClient, idle_status, listed
 from tests.tui.stage import Stage, params
 
 SIZES = {"80x24": (80, 24), "160x48": (160, 48)}
@@ -18,6 +20,19 @@ FAILURE = (
     "The U-Net needed 2.1 GB more than the device has.",
     "Choose a smaller size, or close what else uses the device.",
 )
+QUEUE = QueueChanged(
+    paused=True,
+    jobs=[
+        listed("1", params(prompt="a red apple on a blue background"), "running"),
+        listed("2", params(prompt="a fox [/] in the snow", seed=4_294_967_295), "queued"),
+        listed("3", params(prompt="a violin", width=512, height=768, seed=7), "queued"),
+        listed("4", params(model="stable-diffusion-v1-5/stable-diffusion-v1-5"), "cancelled"),
+        listed(
+            *("5", params(prompt="a cactus in a small pot", num_inference_steps=200), "failed"),
+            **dict(zip(("title", "message", "remedy"), FAILURE, strict=True)),
+        ),
+    ],
+)
 STATES: dict[str, tuple[dict[str, Any], list[str], str]] = {
     "empty": ({}, [], "fills one in"),
     "running": ({"stop_after": 12}, ["enter"], "12/25"),
@@ -25,6 +40,7 @@ STATES: dict[str, tuple[dict[str, Any], list[str], str]] = {
     "failed": ({"stop_after": 3, "failure": FAILURE}, ["enter"], "Choose a smaller size"),
     "log": ({}, ["enter", "ctrl+l"], "done in 1.3 s"),
     "settings": ({}, ["tab", "tab", "end", "up", "1", "0", "0"], "multiple of 8"),
+    "empty queue": ({}, ["f5"], "Nothing waits."),
 }
 
 
@@ -33,6 +49,8 @@ def _pinned_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLORTERM", "truecolor")
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
 
 
 def screen(state: str, *, light: bool = False) -> tuple[SdtuiApp, Callable[[Pilot[None]], Any]]:
@@ -84,3 +102,42 @@ def test_an_impossible_value_at_its_row(snap_compare: Any) -> None:
 def test_the_smallest_screen(snap_compare: Any) -> None:
     app, prepare = screen("done")
     assert snap_compare(app, terminal_size=(60, 20), run_before=prepare)
+
+
+def queue_screen(*, light: bool = False) -> tuple[SdtuiApp, Callable[[Pilot[None]], Any]]:
+    """The queue's screen with a job in each state, the failed one chosen."""
+    app, prepare = screen("running", light=light)
+
+    async def go_on(pilot: Pilot[None]) -> None:
+        await prepare(pilot)
+        engine = app.main.bridge.client
+        assert isinstance(engine, FakeEngineClient)
+        engine.status = idle_status(state="running", running_job_id="1", queued=2, paused=True)
+        engine.tell(engine.status, QUEUE)
+        stage = Stage(app, engine, pilot)
+        await stage.until_shown("queue 2 paused")
+        await stage.press("f5", "end")
+        await stage.until_shown("Choose a")
+
+    return app, go_on
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_queue(snap_compare: Any, size: str) -> None:
+    app, prepare = queue_screen()
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=prepare)
+
+
+def test_the_queue_in_the_light(snap_compare: Any) -> None:
+    app, prepare = queue_screen(light=True)
+    assert snap_compare(app, terminal_size=(80, 24), run_before=prepare)
+
+
+def test_the_queue_on_the_smallest_screen(snap_compare: Any) -> None:
+    app, prepare = queue_screen()
+    assert snap_compare(app, terminal_size=(60, 20), run_before=prepare)
+
+
+def test_an_empty_queue(snap_compare: Any) -> None:
+    app, prepare = screen("empty queue")
+    assert snap_compare(app, terminal_size=(80, 24), run_before=prepare)

@@ -12,16 +12,18 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from sdtui.tui.actions import ACTIONS, key_name
+from sdtui.tui.actions import ACTIONS, HISTORY_ACTIONS, QUEUE_ACTIONS, key_name
 from sdtui.tui.stylesheets import styles_dir
 
 _TYPING = (
     ("⏎", "in a prompt", "Make the picture"),
     ("⇧⏎ ^j", "in a prompt", "Start another line"),
+    ("^/ ^y", "in a prompt", "Undo an edit, do it again"),
     ("⇥ ⇧⇥", "anywhere", "Go to the next or previous pane"),
     ("↑ ↓", "in the settings", "Choose a setting"),
     ("← → − +", "in the settings", "Change it; with Shift ten times as much"),
     ("0–9 ⌫", "in the settings", "Type it, or paste it"),
+    ("⏎ esc", "in a search", "Go on to what was found; forget the words"),
 )
 
 
@@ -43,7 +45,8 @@ class HelpScreen(ModalScreen[None]):
 
 def _page() -> Content:
     lines: list[Content] = []
-    for group, actions in groupby(ACTIONS, key=lambda action: action.group):
+    everything = (*ACTIONS, *HISTORY_ACTIONS, *QUEUE_ACTIONS)
+    for group, actions in groupby(everything, key=lambda action: action.group):
         lines.append(Content.styled(group, "$accent"))
         for action in actions:
             keys = " ".join(key_name(key) for key in action.keys)

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from sdtui.tui.bridge import Connect, EngineBridge
     from sdtui.tui.model_description import ModelDescription
 
-_EXAMPLE_KEY = next(action.key for action in ACTIONS if action.name == "try an example")
+_KEYS = {action.name: action.key for action in ACTIONS}
+_EXAMPLE_KEY, _QUEUE_KEY = _KEYS["try an example"], _KEYS["queue"]
 _OWN_ACTIONS = {action.target.removeprefix("screen.") for action in ACTIONS}
 _SETTLING_SECONDS = 0.4
 """A value that is still being typed or tweaked is sent to the engine once it rests this long."""
@@ -51,7 +52,7 @@ class MainScreen(MainLayout):
         super().__init__(start)
         self._connect = connect
         self._examples: list[str] = []
-        self._awaiting_engine: GenerationParams | None = None
+        self._awaiting_engine: tuple[GenerationParams, int] | None = None
         self._settling: dict[str, Timer] = {}
 
     def on_mount(self) -> None:
@@ -117,7 +118,7 @@ class MainScreen(MainLayout):
             self.run_view.show(status)
         waiting, self._awaiting_engine = self._awaiting_engine, None
         if waiting is not None:
-            self._request(self._submit(waiting))
+            self._request(self._submit(*waiting))
         elif status is not None and status.running_job_id is None:
             self._load_model()
 
@@ -136,8 +137,9 @@ class MainScreen(MainLayout):
         self.prompt.set_counter(known.counter)
         self.negative.set_counter(known.counter)
         self._examples = known.examples
-        if self.run_view.preview.frame is None and self.bridge.running is None:
-            self.run_view.preview.show_empty(known.examples[:3], _EXAMPLE_KEY)
+        preview = self.run_view.preview
+        if preview.frame is None and not preview.shows_failure and self.bridge.running is None:
+            preview.show_empty(known.examples[:3], _EXAMPLE_KEY)
 
     # What the user changes ---------------------------------------------------------------------
 
@@ -204,17 +206,28 @@ class MainScreen(MainLayout):
         except SdtuiError as error:
             self.status.note(error.title)
 
-    async def _submit(self, params: GenerationParams) -> None:
+    async def _submit(self, params: GenerationParams, count: int) -> None:
         try:
-            was_sent = await self.bridge.submit(params)
+            was_sent = await self.bridge.submit(params, count)
         except ParameterError as error:
             self._show_parameter_error(error)
         except SdtuiError as error:
             self.run_view.preview.show_failure(error.title, error.message, error.remedy)
         else:
-            if not was_sent:
-                self._awaiting_engine = params
+            if was_sent:
+                self._tell_of_waiting()
+            else:
+                self._awaiting_engine = params, count
                 self.status.note("starts as soon as the engine is there")
+
+    def _tell_of_waiting(self) -> None:
+        """What was asked for may have to wait, and nothing else on the screen says so."""
+        status = self.bridge.client.status if self.bridge.client else None
+        if status is None or not status.queued:
+            return
+        count = "1 waits" if status.queued == 1 else f"{status.queued} wait"
+        what = f"{count}, paused" if status.paused else count
+        self.status.note(f"{what}: {_QUEUE_KEY} shows the queue")
 
     def _show_parameter_error(self, error: ParameterError) -> None:
         match error.field:
@@ -237,7 +250,7 @@ class MainScreen(MainLayout):
         except ParameterError as error:
             self._show_parameter_error(error)
             return
-        self._request(self._submit(params))
+        self._request(self._submit(params, self.panel.settings.values["batch"]))
 
     def action_stop(self) -> None:
         """Stop the running picture; with none running, leave the full preview."""
@@ -262,6 +275,28 @@ class MainScreen(MainLayout):
         if known:
             self.show_negative(False)
             self.prompt.replace_text(random.choice(known))
+            self.prompt.focus()
+
+    def action_queue(self) -> None:
+        """Show what runs and waits."""
+        from sdtui.tui.screens.queue import QueueScreen
+
+        if not isinstance(self.app.screen, QueueScreen):
+            self.app.push_screen(QueueScreen(self.bridge))
+
+    def action_history(self) -> None:
+        """Show past pictures; one of them may bring its parameters back."""
+        from sdtui.tui.screens.history import HistoryScreen
+
+        if not isinstance(self.app.screen, HistoryScreen):
+            preview_every = self.panel.settings.values["preview_every"]
+            self.app.push_screen(HistoryScreen(self.bridge, preview_every), self._load_again)
+
+    def _load_again(self, params: GenerationParams | None) -> None:
+        """Take over a past picture's parameters; the next picture has its seed too."""
+        if params is not None:
+            self._adopt(params)
+            self.panel.settings.set("seed", params.seed)
             self.prompt.focus()
 
     def action_explanations(self) -> None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from sdtui.params import GenerationParams
     from sdtui.tui.run_view import RunView
 
-_WIDTHS = [(0, "-small"), (72, "-medium"), (121, "-wide")]
-_HEIGHTS = [(0, "-short"), (24, "-normal"), (36, "-tall")]
+WIDTHS = [(0, "-small"), (72, "-medium"), (121, "-wide")]
+HEIGHTS = [(0, "-short"), (24, "-normal"), (36, "-tall")]
 
 
 class MainLayout(Screen[None]):
@@ -39,8 +39,8 @@ class MainLayout(Screen[None]):
     """What tells of a run. It is there from `fill` on."""
 
     AUTO_FOCUS = "#prompt"
-    HORIZONTAL_BREAKPOINTS = _WIDTHS
-    VERTICAL_BREAKPOINTS = _HEIGHTS
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    VERTICAL_BREAKPOINTS = HEIGHTS
 
     def __init__(self, start: GenerationParams | None) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class MainLayout(Screen[None]):
         """The widgets, top to bottom."""
         # The first resize would find these classes changed and style everything once more.
         width, height = self.app.size
-        for extent, breakpoints in ((width, _WIDTHS), (height, _HEIGHTS)):
+        for extent, breakpoints in ((width, WIDTHS), (height, HEIGHTS)):
             self.add_class(max(entry for entry in breakpoints if entry[0] <= extent)[1])
         yield self.status
         with Horizontal(id="prompts"):

@@ -20,6 +20,10 @@ class KeyBar(Widget):
     KeyBar { height: 1; }
     """
 
+    def __init__(self, actions: tuple[Action, ...] = ACTIONS, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._actions = actions
+
     def render(self) -> Content:
         """The actions with the lowest footer numbers that fit, in the registry's order."""
         parts: list[str | Content | tuple[str, str]] = [" "]
@@ -40,14 +44,14 @@ class KeyBar(Widget):
             x += _width(action) + _GAP
 
     def _fitting(self, width: int) -> list[Action]:
-        wanted = sorted((a for a in ACTIONS if a.footer), key=lambda action: action.footer)
+        wanted = sorted((a for a in self._actions if a.footer), key=lambda action: action.footer)
         chosen: list[Action] = []
         for action in wanted:
             room = sum(_width(a) for a in [*chosen, action]) + _GAP * len(chosen)
             if room > width:
                 break
             chosen.append(action)
-        return [action for action in ACTIONS if action in chosen]
+        return [action for action in self._actions if action in chosen]
 
 
 def _width(action: Action) -> int:

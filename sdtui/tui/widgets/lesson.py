@@ -1,12 +1,10 @@
 """The lesson that the log tells: each event as a few lines, and a sentence on what it means.
 
-Everything here is text in, lines out: `Lesson.tell` turns events, in their order, into rich `Text`
-lines that fit a width. The figures stand in columns; the sentences are dim and can be left out.
+Everything here is text in, lines out: `Lesson.tell` turns events, in their order, into rich `Text`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rich.text import Text
@@ -20,6 +18,7 @@ from sdtui.protocol.events import (
     ImageDecoded,
     JobCancelled,
     JobFailed,
+    JobInterrupted,
     JobSaved,
     JobStarted,
     LatentsDrawn,
@@ -33,20 +32,18 @@ from sdtui.protocol.events import (
 )
 from sdtui.text import clean
 from sdtui.tui import figures
+from sdtui.tui.widgets.lesson_page import LessonPage
 
 LONGEST_TOKEN_LIST = 16
 _HEAD, _TAIL = 10, 3
-_LABEL_WIDTH = 11
 _END_OF_WORD = "</w>"
 
 
 @dataclass
 class Lesson:
-    """Tells one job after another. `styles` holds the roles label, value, unit, accent, error."""
+    """Tells one job after another, on a `page`."""
 
-    width: int
-    styles: Mapping[str, str]
-    explanations: bool = True
+    page: LessonPage
     _params: GenerationParams | None = None
     _last_sigma: float = field(default=0.0)
     _steps: int = 0
@@ -73,15 +70,15 @@ class Lesson:
             case StepCompleted():
                 return self._step(event)
             case GuidanceAdjusted(step_index=index, guidance_scale=scale):
-                return [self._note(f"guidance {scale:g} from step {index + 1} on")]
+                return [self.page.note(f"guidance {scale:g} from step {index + 1} on")]
             case ImageDecoded():
                 return self._decoded(event)
             case JobSaved():
                 return self._saved(event)
             case JobCancelled(completed=completed, count=count):
                 where = f"at {completed}/{count}" if count else "before the first step"
-                return [self._note(f"stopped {where}")]
-            case SavingDelayed() | JobFailed() | ModelFailed():
+                return [self.page.note(f"stopped {where}")]
+            case SavingDelayed() | JobInterrupted() | JobFailed() | ModelFailed():
                 return self._failed(event)
         return []
 
@@ -91,7 +88,7 @@ class Lesson:
         size = figures.byte_size(event.size) if event.size else ""
         weights = figures.count(event.parameters) if event.parameters else ""
         return [
-            self._line(
+            self.page.line(
                 (f"  {clean(event.component):<13}", "label"),
                 (f"{weights:>8}", "value"),
                 (f"{size:>9}", "value"),
@@ -102,17 +99,17 @@ class Lesson:
     def _model(self, event: ModelLoaded) -> list[Text]:
         where = f"{event.device} {figures.dtype(event.dtype)}"
         lines = [
-            self._row("model", event.model),
-            self._row("device", where, event.device_name),
-            self._row("memory", figures.byte_size(event.memory), "in use"),
+            self.page.row("model", event.model),
+            self.page.row("device", where, event.device_name),
+            self.page.row("memory", figures.byte_size(event.memory), "in use"),
         ]
         return [*lines, Text()]
 
     def _job(self, params: GenerationParams) -> list[Text]:
         plan = f"{params.scheduler}, {params.num_inference_steps} steps, seed {params.seed}"
         return [
-            self._line((clean(params.prompt), "value")),
-            self._line((f"{plan}, {params.width}×{params.height}", "unit")),
+            self.page.line((clean(params.prompt), "value")),
+            self.page.line((f"{plan}, {params.width}×{params.height}", "unit")),
             Text(),
         ]
 
@@ -122,16 +119,18 @@ class Lesson:
         prompt, negative = event.prompt, event.negative_prompt
         end = prompt.tokens[-1].id if prompt.tokens else prompt.pad_token_id
         pad = prompt.pad_token_id
-        lines = [self._heading(1, "tokens", str(event.sequence_length))]
+        lines = [self.page.heading(1, "tokens", str(event.sequence_length))]
         lines += self._token_list(prompt)
         if negative.text:
-            lines.append(self._line(("  negative prompt", "label")))
+            lines.append(self.page.line(("  negative prompt", "label")))
             lines += self._token_list(negative)
         else:
             used = len(negative.tokens)
-            lines.append(self._row("negative", "empty", f"{used} used, {negative.padding} padding"))
+            lines.append(
+                self.page.row("negative", "empty", f"{used} used, {negative.padding} padding")
+            )
         again = ", the end mark again," if pad == end else ""
-        lines += self._explain(
+        lines += self.page.explain(
             f"The text becomes ids of a vocabulary of {event.vocabulary:,}. The encoder was "
             f"trained on {event.sequence_length} places, so {pad}{again} fills the rest; what is "
             "longer is cut.",
@@ -145,21 +144,23 @@ class Lesson:
         lines: list[Text] = []
         for place, token in enumerate(tokens):
             if folded and place == _HEAD:
-                lines.append(self._line((f"{'…':>7} {folded} more …", "unit")))
+                lines.append(self.page.line((f"{'…':>7} {folded} more …", "unit")))
             if folded and _HEAD <= place < len(tokens) - _TAIL:
                 continue
             special = token.text.startswith("<|") and token.text.endswith("|>")
             goes_on = not special and not token.text.endswith(_END_OF_WORD)
             lines.append(
-                self._line(
+                self.page.line(
                     (f"{token.id:>7} ", "unit"),
                     (clean(token.text.removesuffix(_END_OF_WORD)), "label" if special else "value"),
                     ("-" if goes_on else "", "unit"),
                 )
             )
-        lines.append(self._line((f"{'…':>7} {len(tokens)} used, {text.padding} padding", "unit")))
+        lines.append(
+            self.page.line((f"{'…':>7} {len(tokens)} used, {text.padding} padding", "unit"))
+        )
         if text.cut:
-            lines += self._wrapped(f"  not seen: {clean(text.cut, limit=200)}", "error")
+            lines += self.page.wrapped(f"  not seen: {clean(text.cut, limit=200)}", "error")
         return lines
 
     # 2 embeddings ------------------------------------------------------------------------------
@@ -169,14 +170,14 @@ class Lesson:
         hidden = event.shape[-1]
         dtype = figures.dtype(event.dtype)
         lines = [
-            self._heading(2, "embeddings", figures.duration(event.seconds)),
-            self._row("prompt", figures.shape(event.shape), dtype),
-            self._row("norm", f"{event.norm:.2f}", "prompt"),
+            self.page.heading(2, "embeddings", figures.duration(event.seconds)),
+            self.page.row("prompt", figures.shape(event.shape), dtype),
+            self.page.row("norm", f"{event.norm:.2f}", "prompt"),
         ]
         if self._guided:
             lines += [
-                self._row("", f"{event.negative_norm:.2f}", "negative"),
-                self._row("to U-Net", figures.shape(event.guided_shape), "both"),
+                self.page.row("", f"{event.negative_norm:.2f}", "negative"),
+                self.page.row("to U-Net", figures.shape(event.guided_shape), "both"),
             ]
             meaning = (
                 "The batch has two halves, the negative prompt's and the prompt's: the U-Net "
@@ -186,8 +187,10 @@ class Lesson:
             meaning = "Guidance of 1 or less needs no second half, so a step costs half as much."
         return [
             *lines,
-            *self._explain(f"Each place is now {hidden} numbers that know the places before it."),
-            *self._explain(meaning, gap=True),
+            *self.page.explain(
+                f"Each place is now {hidden} numbers that know the places before it."
+            ),
+            *self.page.explain(meaning, gap=True),
         ]
 
     # 3 latents ---------------------------------------------------------------------------------
@@ -195,17 +198,19 @@ class Lesson:
     def _latents(self, event: LatentsDrawn) -> list[Text]:
         dtype = figures.dtype(event.dtype)
         lines = [
-            self._heading(3, "latents", f"seed {event.seed}"),
-            self._row("shape", figures.shape(event.shape), dtype),
-            self._row("mean, std", f"{event.mean:.3f}, {event.std:.3f}"),
-            self._row("init sigma", f"{event.init_noise_sigma:.3f}"),
-            self._row("device", clean(event.device), f"{figures.byte_size(event.memory)} in use"),
+            self.page.heading(3, "latents", f"seed {event.seed}"),
+            self.page.row("shape", figures.shape(event.shape), dtype),
+            self.page.row("mean, std", f"{event.mean:.3f}, {event.std:.3f}"),
+            self.page.row("init sigma", f"{event.init_noise_sigma:.3f}"),
+            self.page.row(
+                "device", clean(event.device), f"{figures.byte_size(event.memory)} in use"
+            ),
         ]
         scale = ""
         if self._params is not None and event.shape[-1]:
             factor = self._params.width // event.shape[-1]
             scale = f" One latent stands for {factor}×{factor} pixels."
-        return lines + self._explain(
+        return lines + self.page.explain(
             "Gaussian noise from the seed, drawn on the CPU, so that every device starts from the "
             f"same; init_noise_sigma scales it to what the scheduler expects.{scale}",
             gap=True,
@@ -227,22 +232,24 @@ class Lesson:
                 " ‖Δ‖ = ‖text − uncond‖ is how much the prompt changes the guess; guidance adds "
                 f"that difference {event.guidance_scale:g} times."
             )
-        lines = [self._heading(4, "denoising", f"{clean(event.scheduler)}, {self._steps} calls")]
-        lines += self._explain(
+        lines = [
+            self.page.heading(4, "denoising", f"{clean(event.scheduler)}, {self._steps} calls")
+        ]
+        lines += self.page.explain(
             f"At each timestep t the U-Net guesses {guess}. σ is noise over picture: far above 1 "
             f"there is only noise, at 0 none.{guidance}"
         )
-        lines.append(self._columns("k/n", "t", "σ", "std", "‖Δ‖", "ms", "unit"))
+        lines.append(self.page.columns("k/n", "t", "σ", "std", "‖Δ‖", "ms", "unit"))
         return lines
 
     def _step(self, event: StepCompleted) -> list[Text]:
         lines: list[Text] = []
         if self._last_sigma >= 1 > event.sigma and event.step_index:
-            lines += self._explain("σ < 1: now more picture than noise")
+            lines += self.page.explain("σ < 1: now more picture than noise")
         self._last_sigma = event.sigma
         norm = "" if event.guidance_norm is None else _decimals(event.guidance_norm)
         lines.append(
-            self._columns(
+            self.page.columns(
                 f"{event.step_index + 1}/{event.count}",
                 f"{event.timestep:.0f}",
                 _decimals(event.sigma),
@@ -254,101 +261,37 @@ class Lesson:
         )
         return lines
 
-    def _columns(
-        self, step: str, timestep: str, sigma: str, std: str, norm: str, ms: str, style: str
-    ) -> Text:
-        if self.width < 40:
-            step = step.partition("/")[0]
-        wide = 7 if self.width >= 40 else 4
-        return self._line(
-            (f"{step:>{wide}}", "unit"),
-            (f"{timestep:>5}", style),
-            (f"{sigma:>7}", style),
-            (f"{std:>7}", style),
-            (f"{norm:>7}", style),
-            (f"{ms:>6}", "unit"),
-        )
-
     # 5 decode and the end ----------------------------------------------------------------------
 
     def _decoded(self, event: ImageDecoded) -> list[Text]:
         lines = [
             Text(),
-            self._heading(5, "decode", figures.duration(event.seconds)),
-            self._row("picture", f"{event.width}×{event.height}", "RGB"),
+            self.page.heading(5, "decode", figures.duration(event.seconds)),
+            self.page.row("picture", f"{event.width}×{event.height}", "RGB"),
         ]
         if event.upcast:
-            lines.append(self._note("half precision overflowed; decoded in fp32"))
-        return lines + self._explain("The VAE's decoder turns the clean latents into pixels, once.")
+            lines.append(self.page.note("half precision overflowed; decoded in fp32"))
+        if event.tiled:
+            lines.append(self.page.note("memory ran short; decoded in tiles"))
+        return lines + self.page.explain(
+            "The VAE's decoder turns the clean latents into pixels, once."
+        )
 
     def _saved(self, event: JobSaved) -> list[Text]:
         size = figures.byte_size(event.size)
         return [
-            self._row("saved", size, f"{figures.duration(event.seconds)} in all"),
-            *self._wrapped(f"  {clean(event.path)}", "value"),
+            self.page.row("saved", size, f"{figures.duration(event.seconds)} in all"),
+            *self.page.wrapped(f"  {clean(event.path)}", "value"),
         ]
 
-    def _failed(self, event: SavingDelayed | JobFailed | ModelFailed) -> list[Text]:
-        lines = self._wrapped(clean(event.title), "error")
+    def _failed(
+        self, event: SavingDelayed | JobInterrupted | JobFailed | ModelFailed
+    ) -> list[Text]:
+        lines = self.page.wrapped(clean(event.title), "error")
         for part in (event.message, event.remedy):
             if part:
-                lines += self._wrapped(f"  {clean(part)}", "label")
+                lines += self.page.wrapped(f"  {clean(part)}", "label")
         return lines
-
-    # The forms of a line -----------------------------------------------------------------------
-
-    def _line(self, *parts: tuple[str, str]) -> Text:
-        line = Text(no_wrap=True)
-        for words, role in parts:
-            line.append(words, self.styles[role])
-        line.truncate(self.width, overflow="ellipsis")
-        return line
-
-    def _heading(self, number: int, name: str, figure: str) -> Text:
-        room = max(self.width - len(name) - 2, 0)
-        return self._line(
-            (f"{number} ", "accent"), (name, "heading"), (f"{clean(figure):>{room}}", "unit")
-        )
-
-    def _row(self, label: str, value: str, unit: str = "") -> Text:
-        return self._line(
-            (f"  {label:<{_LABEL_WIDTH}}", "label"),
-            (clean(value), "value"),
-            (f"  {clean(unit)}" if unit else "", "unit"),
-        )
-
-    def _note(self, words: str) -> Text:
-        return self._line((f"  {words}", "accent"))
-
-    def _explain(self, sentence: str, *, indent: int = 2, gap: bool = False) -> list[Text]:
-        lines: list[Text] = []
-        if self.explanations:
-            lines += self._wrapped(" " * indent + sentence, "explanation")
-        return [*lines, Text()] if gap else lines
-
-    def _wrapped(self, words: str, role: str) -> list[Text]:
-        """`words` in as many lines as they need, all indented like the first."""
-        indent = len(words) - len(words.lstrip())
-        room = max(self.width - indent, 1)
-        return [self._line((" " * indent + line, role)) for line in _fold(words.strip(), room)]
-
-
-def _fold(words: str, width: int) -> list[str]:
-    """Break at spaces where there are any, and anywhere in a word that is too long."""
-    from rich.cells import cell_len, chop_cells
-
-    lines: list[str] = []
-    line = ""
-    for word in words.split(" "):
-        longer = f"{line} {word}" if line else word
-        if cell_len(longer) <= width:
-            line = longer
-            continue
-        if line:
-            lines.append(line)
-        *full, line = chop_cells(word, width) or [""]
-        lines += full
-    return [*lines, line]
 
 
 def _decimals(value: float) -> str:

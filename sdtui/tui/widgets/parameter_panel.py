@@ -121,7 +121,7 @@ class ParameterPanel(Widget, can_focus=True):
     def on_paste(self, event: events.Paste) -> None:
         """Pasted text replaces the value."""
         event.stop()
-        self._type(clean(event.text.strip()))
+        self._type(event.text.strip())
         self.refresh()
 
     def on_blur(self) -> None:

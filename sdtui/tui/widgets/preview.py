@@ -21,6 +21,7 @@ from textual.widgets import Static
 from sdtui.protocol.events import (
     ComponentLoading,
     DownloadProgressed,
+    EngineStatus,
     Event,
     ImageDecoded,
     JobCancelled,
@@ -29,6 +30,7 @@ from sdtui.protocol.events import (
     JobStarted,
     ModelFailed,
     PreviewReady,
+    Trouble,
 )
 from sdtui.text import clean
 from sdtui.tui import figures
@@ -59,6 +61,7 @@ class Preview(Container):
     """Holds the newest frame, paints it at most 30 times a second, and says what it shows.
 
     Between frames nothing runs. A picture stays until another one or a message replaces it.
+    `shows_failure` says that the message tells of something that went wrong.
     """
 
     DEFAULT_CSS = """
@@ -87,6 +90,7 @@ class Preview(Container):
         self.link = Link(byte_limit())
         self._room = Size(0, 0)
         self._seed: int | None = None
+        self.shows_failure = False
         self._owed = False
         self._asked: Timer | None = None
         self._terminal_answers = False
@@ -197,6 +201,7 @@ class Preview(Container):
         if remedy:
             lines += [Content(""), Content.styled(clean(remedy, multiline=True), "$label")]
         self._say(lines, "failed")
+        self.shows_failure = True
 
     def clear(self) -> None:
         """Show nothing."""
@@ -225,6 +230,8 @@ class Preview(Container):
                 self._caption(f"{caption} · {figures.duration(seconds)}")
             case JobCancelled(completed=completed, count=count):
                 self.show_stopped(completed, count)
+            case EngineStatus(trouble=Trouble() as trouble):
+                self.show_failure(trouble.title, trouble.message, trouble.remedy)
             case JobFailed() | ModelFailed():
                 self.show_failure(event.title, event.message, event.remedy)
 
@@ -252,6 +259,7 @@ class Preview(Container):
             return
         self._not_before = monotonic() + 1 / MAX_FRAMES_PER_SECOND
         self._caption(waiting.caption)
+        self.shows_failure = False
         self._message.display = False
         self._canvas.display = True
         self._place(waiting.frame, exact=waiting.is_final)
@@ -304,6 +312,7 @@ class Preview(Container):
     def _say(self, lines: list[Content], caption: str) -> None:
         self._drop_waiting()
         self._settle()
+        self.shows_failure = False
         self._canvas.display = False
         self._canvas.show(None, 0, 0)
         self._message.display = bool(lines)
@@ -316,8 +325,8 @@ class Preview(Container):
             parts.append(Content(f" · {clean(words, limit=80)}"))
         title = Content("").join(parts)
         if title != self._border_title:
-            # `border_title` would repaint the pane, the picture included.
             self._border_title = title
+            # Setting `border_title` would have all lines of the pane styled again, at every step.
             top_line = Region(0, 0, self.outer_size.width, 1)
             self.refresh(top_line.translate(-self.content_offset))
 

@@ -9,11 +9,13 @@ from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.document._document_navigator import DocumentNavigator
+from textual.document._wrapped_document import WrappedDocument
 from textual.message import Message
 from textual.widgets import TextArea
 
 from sdtui.params import MAX_PROMPT_CHARACTERS
-from sdtui.text import clean
+from sdtui.tui.widgets.prompt_document import PromptDocument
 
 if TYPE_CHECKING:
     from sdtui.tui.token_counter import TokenCounter
@@ -22,12 +24,18 @@ _POSITIONS = 77
 
 
 class PromptInput(TextArea, inherit_css=False):
-    """A prompt of several lines. Enter submits it; Shift+Enter and Ctrl+J make a line."""
+    """A prompt of several lines. Enter submits it; Shift+Enter and Ctrl+J make a line.
+
+    Its `text` is what was typed, and what the model gets; only what is shown of it is cleaned.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = TextArea.COMPONENT_CLASSES | {"prompt-input--cut"}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("shift+enter,ctrl+j", "newline", "New line", show=False),
         Binding("enter", "submit", "Generate", show=False),
+        # Ctrl+Z is the shell's, here as anywhere in a terminal.
+        Binding("ctrl+z", "app.suspend_process", "Suspend", show=False),
+        Binding("ctrl+underscore,ctrl+slash", "undo", "Undo", show=False),
     ]
 
     @dataclass
@@ -36,7 +44,7 @@ class PromptInput(TextArea, inherit_css=False):
 
     def __init__(self, text: str = "", *, placeholder: str = "", id: str | None = None) -> None:
         super().__init__(
-            clean(text, multiline=True),
+            text,
             soft_wrap=True,
             highlight_cursor_line=False,
             placeholder=Content(placeholder),
@@ -60,11 +68,8 @@ class PromptInput(TextArea, inherit_css=False):
         self.focus()
 
     def replace_text(self, text: str) -> None:
-        """Put another prompt here, with the cursor at its end, such that undo brings back the old.
-
-        Control characters in it become visible pictures of themselves.
-        """
-        self.replace(clean(text, multiline=True), (0, 0), self.document.end)
+        """Put another prompt here, the cursor at its end, such that undo brings back the old."""
+        self.replace(text, (0, 0), self.document.end)
         self.move_cursor(self.document.end)
 
     def action_submit(self) -> None:
@@ -87,13 +92,13 @@ class PromptInput(TextArea, inherit_css=False):
     async def _on_paste(self, event: events.Paste) -> None:
         event.stop()
         event.prevent_default()
-        pasted = clean(event.text.replace("\r\n", "\n").replace("\r", "\n"), multiline=True)
+        pasted = event.text.replace("\r\n", "\n").replace("\r", "\n")
         room = MAX_PROMPT_CHARACTERS - len(self.text) + len(self.selected_text)
         was_cut = len(pasted) > room
         if result := self._replace_via_keyboard(pasted[: max(room, 0)], *self.selection):
             self.move_cursor(result.end_location)
         if was_cut:
-            self.complain(f"the paste ends at {MAX_PROMPT_CHARACTERS:,} characters")
+            self.complain(f"pasted text was cut at {MAX_PROMPT_CHARACTERS:,} characters")
 
     def _is_full(self, more: int) -> bool:
         if len(self.text) - len(self.selected_text) + more <= MAX_PROMPT_CHARACTERS:
@@ -106,6 +111,14 @@ class PromptInput(TextArea, inherit_css=False):
         if self.text != self._complained_about:
             self._complaint = ""
         self._recount()
+
+    def _set_document(self, text: str, language: str | None) -> None:
+        """Keep the text in a document that shows it cleaned, in place of Textual's own."""
+        super()._set_document("", language)
+        self.document = PromptDocument(text)
+        self.wrapped_document = WrappedDocument(self.document, tab_width=self.indent_width)
+        self.navigator = DocumentNavigator(self.wrapped_document)
+        self._rewrap_and_refresh_virtual_size()
 
     def get_line(self, line_index: int) -> Text:
         """A line with what the model does not see struck out."""

@@ -23,9 +23,10 @@ _WORDS = {
     "loading": "loading",
     "running": "running",
     "restarting": "restarting",
+    "failing": "cannot start",
     "stopping": "stopping",
 }
-_SIGNS = {"idle": "●", "running": "●", "lost": "×"}
+_SIGNS = {"idle": "●", "running": "●", "lost": "×", "failing": "×"}
 _QUEUE_WIDTH = 11
 _STATE_WIDTH = 20
 _LEAST = 32
@@ -36,7 +37,7 @@ _STILL_FROM = 100
 
 
 class StatusBar(PacedWidget):
-    """Model, device and dtype; the link; the engine's state in words; how many jobs wait."""
+    """What is loaded, what goes over the link, how the engine is, how many jobs wait."""
 
     DEFAULT_CSS = """
     StatusBar { height: 1; }
@@ -47,6 +48,7 @@ class StatusBar(PacedWidget):
         self._state = "starting"
         self._detail = ""
         self._queued = 0
+        self._paused = False
         self._loaded: tuple[str, ...] = ()
         self._note = ""
         self._timer: Timer | None = None
@@ -71,6 +73,7 @@ class StatusBar(PacedWidget):
                     self._detail = ""
                 self._state = event.state
                 self._queued = event.queued
+                self._paused = event.paused
                 self._load(event.model, event.device, event.dtype)
             case ComponentLoading(component=component):
                 self._detail = component
@@ -132,14 +135,16 @@ class StatusBar(PacedWidget):
         detail = clean(self._detail, limit=40)
         if detail:
             words = f"{words}: {detail}" if state == "lost" else f"{words} {detail}"
-        sign = "$error" if state == "lost" else "$value" if state == "idle" else "$accent"
+        sign = "$error" if _SIGNS.get(state) == "×" else "$value" if state == "idle" else "$accent"
         if self.size.width >= _STILL_FROM:
             words = words.ljust(_STATE_WIDTH)
         queue = f"queue {self._queued}"
+        paused = " paused" if self._paused else ""
         return Content.assemble(
             ("engine ", "$label"),
             (_SIGNS.get(state, "○"), sign),
             (f" {words}", "$value"),
             (queue.rjust(_QUEUE_WIDTH), "$label" if self._queued else "$unit"),
+            (paused, "$accent"),
             " ",
         )

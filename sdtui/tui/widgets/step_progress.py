@@ -11,10 +11,12 @@ from sdtui.protocol.events import (
     ComponentLoading,
     DenoisingStarted,
     DownloadProgressed,
+    EngineStatus,
     Event,
     ImageDecoded,
     JobCancelled,
     JobFailed,
+    JobInterrupted,
     JobParked,
     JobQueued,
     JobSaved,
@@ -47,6 +49,8 @@ class StepProgress(PacedWidget):
         self._words = ""
         self._part = 0.0
         self._style = "$accent"
+        self._position: int | None = None
+        self._paused = False
         self._step_seconds: deque[float] = deque(maxlen=_RATE_OVER_STEPS)
 
     @property
@@ -66,10 +70,12 @@ class StepProgress(PacedWidget):
     def show(self, event: Event) -> None:
         """Follow one event of the engine."""
         match event:
-            case JobQueued(position=0):
-                self._set("starting", 0.0)
+            case EngineStatus(paused=paused):
+                self._paused = paused
+                if self._position is not None:
+                    self._show_waiting(self._position)
             case JobQueued(position=position):
-                self._set(f"waiting in queue: {position} before", 0.0)
+                self._show_waiting(position)
             case DownloadProgressed(file=file, received=received, total=total):
                 name = file.rsplit("/", 1)[-1]
                 share = f"{received / total:4.0%}" if total else figures.byte_size(received)
@@ -97,12 +103,22 @@ class StepProgress(PacedWidget):
                 self._set(f"done in {figures.duration(seconds)}", 1.0)
             case JobCancelled(completed=completed, count=count):
                 self._set(f"stopped at {completed}/{count}" if count else "stopped", None, "$label")
+            case JobInterrupted():
+                self._set("beginning again", 0.0, "$error")
             case SavingDelayed():
                 self._set("waiting for room", 1.0, "$error")
             case JobParked():
                 self._set("parked", None, "$error")
             case JobFailed() | ModelFailed():
                 self._set("failed", None, "$error")
+
+    def _show_waiting(self, position: int) -> None:
+        """The job has `position` others before it, until something else happens to it."""
+        if self._paused:
+            self._set("waiting: the queue is paused", 0.0)
+        else:
+            self._set(f"waiting in queue: {position} before" if position else "starting", 0.0)
+        self._position = position
 
     def _show_step(self, event: StepCompleted) -> None:
         done, count = event.step_index + 1, event.count
@@ -118,6 +134,7 @@ class StepProgress(PacedWidget):
     def _set(self, words: str, part: float | None, style: str = "$accent") -> None:
         """`part` None leaves the bar where it stands."""
         self._words = clean(words)
+        self._position = None
         self._style = style
         if part is not None:
             self._part = min(max(part, 0.0), 1.0)

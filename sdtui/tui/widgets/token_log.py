@@ -16,6 +16,7 @@ from sdtui.protocol.events import (
     Event,
     ImageDecoded,
     JobEvent,
+    JobInterrupted,
     JobStarted,
     ModelFailed,
     ModelLoaded,
@@ -23,6 +24,7 @@ from sdtui.protocol.events import (
 )
 from sdtui.tui.pace import until_next_beat
 from sdtui.tui.widgets.lesson import Lesson
+from sdtui.tui.widgets.lesson_page import LessonPage
 
 
 class TokenLog(RichLog):
@@ -56,15 +58,20 @@ class TokenLog(RichLog):
         ):
             return
         if isinstance(event, JobStarted):
-            self._begin_job()
+            self._begin_job(event.job_id)
         if isinstance(event, ImageDecoded):
             event = msgspec.structs.replace(event, rgb=b"")
         self._events.append(event)
         self._schedule()
 
-    def _begin_job(self) -> None:
+    def _begin_job(self, job_id: str) -> None:
         if any(isinstance(event, JobEvent) for event in self._events):
-            self._events.clear()
+            # Why a job begins once more is the first thing to know about it.
+            self._events = [
+                event
+                for event in self._events
+                if isinstance(event, JobInterrupted) and event.job_id == job_id
+            ]
             self._begin_again()
 
     def _schedule(self) -> None:
@@ -77,7 +84,7 @@ class TokenLog(RichLog):
             return
         if self._lesson is None:
             self.clear()
-            self._lesson = Lesson(self._told_width, self._styles(), self.explanations)
+            self._lesson = Lesson(LessonPage(self._told_width, self._styles(), self.explanations))
         at_end = self.is_vertical_scroll_end
         console = self.app.console
         for event in self._events[self._told :]:

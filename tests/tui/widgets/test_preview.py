@@ -11,12 +11,14 @@ from textual.widgets import Static
 from sdtui.params import GenerationParams
 from sdtui.protocol.events import (
     ComponentLoading,
+    EngineStatus,
     ImageDecoded,
     JobCancelled,
     JobFailed,
     JobSaved,
     JobStarted,
     PreviewReady,
+    Trouble,
 )
 from sdtui.tui.widgets.preview import Preview
 
@@ -105,6 +107,16 @@ async def test_a_frame_that_waits_never_covers_what_came_after_it(stage: Stage) 
 
         assert preview.frame is None
         assert "Draw a smaller picture." in words(preview)
+
+
+async def test_an_engine_that_cannot_start_its_worker_says_so_in_the_pane(stage: Stage) -> None:
+    preview = Preview()
+    trouble = Trouble(title="The worker cannot be started", remedy="See the log.")
+    async with stage(preview).run_test():
+        preview.show(EngineStatus(state="failing", version="0", pid=1, trouble=trouble))
+
+        assert "The worker cannot be started" in words(preview)
+        assert "See the log." in words(preview)
 
 
 async def test_a_frame_that_is_overtaken_unseen_still_asks_for_another(stage: Stage) -> None:

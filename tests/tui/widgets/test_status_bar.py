@@ -27,6 +27,7 @@ def line(bar: StatusBar) -> str:
         ("loading", "engine ○ loading"),
         ("running", "engine ● running"),
         ("restarting", "engine ○ restarting"),
+        ("failing", "engine × cannot start"),
         ("stopping", "engine ○ stopping"),
     ],
 )
@@ -47,6 +48,16 @@ async def test_the_loaded_model_its_device_and_dtype_stand_on_the_left(stage: St
 
         assert line(bar).startswith(" sdtui   pocket · cpu · fp32 ")
         assert line(bar).endswith("queue 3 ")
+
+
+async def test_a_paused_queue_is_said(stage: Stage) -> None:
+    bar = StatusBar()
+    async with stage(bar).run_test():
+        bar.show(status("idle", queued=3, paused=True))
+        assert line(bar).endswith("queue 3 paused ")
+
+        bar.show(status("running", queued=2))
+        assert line(bar).endswith("queue 2 ")
 
 
 async def test_loading_names_the_component_until_it_is_over(stage: Stage) -> None:

@@ -10,10 +10,12 @@ from sdtui.protocol.events import (
     ComponentLoading,
     DenoisingStarted,
     DownloadProgressed,
+    EngineStatus,
     Event,
     ImageDecoded,
     JobCancelled,
     JobFailed,
+    JobInterrupted,
     JobParked,
     JobQueued,
     JobSaved,
@@ -24,6 +26,10 @@ from sdtui.tui.widgets.step_progress import StepProgress
 
 Stage = type[App[None]]
 PARAMS = GenerationParams(prompt="a red apple")
+
+
+def status(**changes: object) -> EngineStatus:
+    return EngineStatus(state="idle", version="0", pid=1, **changes)  # type: ignore[arg-type]
 
 
 def begun(count: int = 25) -> DenoisingStarted:
@@ -66,6 +72,7 @@ def line(progress: StepProgress) -> str:
         (JobSaved(job_id="j", path="/x", size=1, seconds=2.1), "done in 2.1 s"),
         (JobCancelled(job_id="j", completed=12, count=25), "stopped at 12/25"),
         (SavingDelayed(job_id="j", title="no room"), "waiting for room"),
+        (JobInterrupted(job_id="j", title="again"), "beginning again"),
         (JobFailed(job_id="j", title="broken"), "failed"),
         (JobParked(job_id="j", title="twice"), "parked"),
     ],
@@ -76,6 +83,20 @@ async def test_every_stage_has_its_words(stage: Stage, event: Event, said: str) 
         progress.show(event)
 
         assert line(progress).rstrip().endswith(said)
+
+
+async def test_a_job_that_a_paused_queue_holds_back_says_so_and_until_when(stage: Stage) -> None:
+    progress = StepProgress()
+    async with stage(progress).run_test(size=(100, 5)):
+        progress.show(status(paused=True))
+        assert not line(progress).endswith("paused")
+        progress.show(JobQueued(job_id="j", request_id="r", params=PARAMS, position=0))
+        assert line(progress).endswith("waiting: the queue is paused")
+        progress.show(status(paused=False))
+        assert line(progress).endswith("starting")
+        progress.show(JobCancelled(job_id="j", completed=0, count=0))
+        progress.show(status(paused=True))
+        assert line(progress).endswith("stopped")
 
 
 async def test_steps_show_count_rate_and_the_time_that_the_rest_will_take(stage: Stage) -> None:

@@ -16,6 +16,7 @@ from sdtui.protocol.events import (
     ImageDecoded,
     JobCancelled,
     JobFailed,
+    JobInterrupted,
     JobParked,
     JobSaved,
     JobStarted,
@@ -357,6 +358,14 @@ async def test_the_next_job_begins_a_new_page(stage: Stage) -> None:
     lines = await told(stage, loading() + run() + run(job_id="k", prompt=tokenized("a taxi")))
 
     assert lines[0] == "a taxi"
+    assert sum(line.startswith("1 tokens") for line in lines) == 1
+
+
+async def test_why_a_job_begins_again_stands_above_its_second_attempt(stage: Stage) -> None:
+    interrupted = JobInterrupted(job_id="j", title="The job begins again", message="It died.")
+    lines = await told(stage, [*loading(), *run()[:-3], interrupted, *run()])
+
+    assert lines[:2] == ["The job begins again", "  It died."]
     assert sum(line.startswith("1 tokens") for line in lines) == 1
 
 

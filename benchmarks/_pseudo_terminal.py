@@ -1,0 +1,32 @@
+"""A program on a pseudo-terminal, whose other end the benchmark reads in its own way."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Sequence
+
+SDTUI = (sys.executable, "-m", "sdtui")
+QUESTION, ANSWER = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
+"""What the interface asks behind a frame (DECRQM), and what a terminal says."""
+
+
+def start(command: Sequence[str], columns: int, lines: int) -> tuple[subprocess.Popen[bytes], int]:
+    """The started program in a session of its own, and the descriptor of the terminal's end."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+    process = subprocess.Popen(
+        command,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"},
+        start_new_session=True,
+    )
+    os.close(theirs)
+    return process, ours

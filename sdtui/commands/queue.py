@@ -1,0 +1,160 @@
+"""`sdtui queue`: what runs, what waits and in which order, and how to change that."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from sdtui.commands.output import EventLines, note
+from sdtui.errors import EngineError, ParameterError
+from sdtui.protocol.events import FINAL_EVENTS, Event, JobCancelled, ListedJob, QueueChanged
+from sdtui.text import clean
+
+if TYPE_CHECKING:
+    from sdtui.engine.client import EngineClient
+
+T = TypeVar("T")
+E = TypeVar("E", bound=Event)
+
+app = typer.Typer(help="The jobs that run and wait: list, pause, resume, cancel, requeue, up.")
+
+JobId = Annotated[
+    str, typer.Argument(metavar="ID", help="As `sdtui queue` lists it; its beginning is enough.")
+]
+_LONGEST_PROMPT = 60
+_LOOK = "`sdtui queue` lists the jobs with their ids."
+
+
+@app.callback(invoke_without_command=True)
+def queue(
+    context: typer.Context,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the queue as one line of JSON.")
+    ] = False,
+) -> None:
+    """List the jobs: the running one, those that wait, and what can be queued again.
+
+    This and the commands start the engine if it does not run, and it goes on with what waits.
+    """
+    if context.invoked_subcommand is not None:
+        if json:
+            raise ParameterError("--json", "goes with the list alone")
+        return
+    listed = _ask(_look)
+    if json:
+        EventLines().show(listed)
+        return
+    for line in _table(listed.jobs):
+        print(line)
+    if not any(job.state in ("running", "queued") for job in listed.jobs):
+        note("Nothing runs or waits.")
+    if listed.paused:
+        note("The queue is paused.")
+
+
+@app.command()
+def pause() -> None:
+    """Let no waiting job begin until `resume`. The running one goes on."""
+    _ask(lambda client, listed: client.pause_queue())
+    note("The queue is paused; a running job goes on.")
+
+
+@app.command()
+def resume() -> None:
+    """Let the waiting jobs go on."""
+    _ask(lambda client, listed: client.resume_queue())
+    note("The queue goes on.")
+
+
+@app.command()
+def cancel(job: JobId) -> None:
+    """Stop a job that runs or waits."""
+
+    async def stop(client: EngineClient, listed: QueueChanged) -> None:
+        job_id = _full_id(job, listed)
+        if not any(
+            line.job_id == job_id and line.state in ("running", "queued") for line in listed.jobs
+        ):
+            raise ParameterError("ID", "is of no job that runs or waits", _LOOK)
+        await client.cancel(job_id)
+        while (end := await _next(client, FINAL_EVENTS)).job_id != job_id:
+            pass
+        if not isinstance(end, JobCancelled):
+            raise ParameterError("ID", "is of a job that ended before it could be cancelled")
+
+    _ask(stop)
+    note("The job is cancelled.")
+
+
+@app.command()
+def requeue(job: JobId) -> None:
+    """Queue a job again that failed, was cancelled or is parked."""
+    _ask(lambda client, listed: client.requeue(_full_id(job, listed)))
+    note("The job waits again, behind all others.")
+
+
+@app.command()
+def up(job: JobId) -> None:
+    """Let a waiting job change places with the one before it."""
+    _ask(lambda client, listed: client.move_up(_full_id(job, listed)))
+    note("The job has moved up.")
+
+
+def _table(jobs: list[ListedJob]) -> Iterator[str]:
+    """A line for each job, and one more for the reason why it ended."""
+    waiting = 0
+    for job in jobs:
+        waiting += job.state == "queued"
+        place = str(waiting) if job.state == "queued" else ""
+        size = f"{job.width}×{job.height}"
+        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.since))
+        yield (
+            f"{clean(job.state):<10}{place:>4}  {clean(job.job_id)}  {since}  {size:>9}"
+            f"  {job.num_inference_steps:>3} steps  seed {job.seed:<10}"
+            f"  {clean(job.model)}  {clean(job.prompt, limit=_LONGEST_PROMPT)}"
+        )
+        if job.title:
+            yield f"{'':<16}{clean(job.title)}"
+
+
+async def _look(client: EngineClient, listed: QueueChanged) -> QueueChanged:
+    return listed
+
+
+def _ask(work: Callable[[EngineClient, QueueChanged], Awaitable[T]]) -> T:
+    """Do `work` with a client and the queue as it is."""
+    from sdtui.engine.client import EngineClient
+
+    async def converse() -> T:
+        client = await EngineClient.connect()
+        try:
+            return await work(client, await _next(client, (QueueChanged,)))
+        finally:
+            await client.close()
+
+    try:
+        return asyncio.run(converse())
+    except ParameterError as error:
+        if error.field != "job_id":
+            raise
+        raise ParameterError("ID", error.reason, error.remedy) from error
+
+
+async def _next(client: EngineClient, kinds: tuple[type[E], ...]) -> E:
+    """The next event of one of these kinds."""
+    async for event in client.events():
+        if isinstance(event, kinds):
+            return event
+    raise EngineError("The engine was lost", "", "`sdtui engine logs` may say why.")
+
+
+def _full_id(beginning: str, listed: QueueChanged) -> str:
+    """The id that begins so; what is in no list is for the engine to know."""
+    found = [job.job_id for job in listed.jobs if beginning and job.job_id.startswith(beginning)]
+    if len(found) > 1:
+        raise ParameterError("ID", f"is the beginning of {len(found)} jobs", _LOOK)
+    return found[0] if found else beginning

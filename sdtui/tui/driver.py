@@ -1,0 +1,221 @@
+"""Textual's driver for a terminal that may go away at any time, and may stop taking output.
+
+When the other side of a terminal is gone, Textual's own writer dies of the first error, and its
+queue then blocks the event loop for ever; its reader turns the error into a crash, or spins on the
+end of the file. An interface that nobody can see any more would be left behind.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import termios
+import threading
+from codecs import getincrementaldecoder
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
+
+from sdtui.launcher import suspend_process
+from sdtui.tui.terminal_input import InputParser, with_bursts_as_pastes
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_READ_BYTES = 4096
+_MOST_WAITING = 64 * 1024
+"""Characters, about one large screen in full colour; with more, the terminal is behind."""
+_TICK_SECONDS = 0.1
+"""How often the parser is asked whether a lone ESC was the key, and the ends are looked for."""
+
+
+class TerminalDriver(LinuxDriver):
+    """Tells the application what ends it from outside; its output never blocks the event loop.
+
+    While the terminal takes no output, nothing is drawn: what follows then is the newest state, not
+    everything that was to be seen meanwhile.
+    """
+
+    @dataclass
+    class Signalled(Message):
+        """The signal `number` came, or what it stands for: a terminal that is gone is a hangup."""
+
+        number: int
+
+    def __init__(
+        self,
+        app: App[Any],
+        *,
+        debug: bool = False,
+        mouse: bool = True,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        self._pause = ExitStack()
+        self._launcher = os.getppid()
+        # Textual's own handlers stop the process in the middle of whatever it does.
+        signal.signal(signal.SIGCONT, signal.SIG_DFL)
+        self._loop.add_signal_handler(signal.SIGTSTP, self._suspend)
+        for number in _ENDS:
+            self._loop.add_signal_handler(number, self._tell, number)
+
+    def start_application_mode(self) -> None:
+        """Take the terminal over."""
+        terminal = sys.__stdout__
+        assert terminal is not None, "the interface has a terminal"
+        # Textual's writer is started too, and stays idle.
+        self._output = _Output(
+            terminal.fileno(),
+            terminal.encoding,
+            when_gone=partial(self._tell, signal.SIGHUP),
+            when_behind=lambda behind: self._loop.call_soon_threadsafe(self._draw, behind),
+        )
+        self._output.start()
+        super().start_application_mode()
+
+    def stop_application_mode(self) -> None:
+        """Give the terminal back as it was."""
+        # Until the input ends, an answer of the terminal can switch another mode on.
+        self.disable_input()
+        super().stop_application_mode()
+        if self._mouse_pixels:
+            self.write("\x1b[?1016l")
+            self._mouse_pixels = False
+
+    def write(self, data: str) -> None:
+        """Send text to the terminal, in order, some time soon."""
+        self._output.write(data)
+
+    def close(self) -> None:
+        """Let everything be written that can be."""
+        super().close()
+        self._output.finish()
+
+    def run_input_thread(self) -> None:
+        """Turn what is typed into events, until the input is disabled or the terminal is gone."""
+        parser = InputParser(self._debug)
+        decode = getincrementaldecoder("utf-8")("replace").decode
+        while not self.exit_event.is_set():
+            if select.select([self.fileno], [], [], _TICK_SECONDS)[0]:
+                try:
+                    typed = os.read(self.fileno, _READ_BYTES)
+                except OSError:
+                    typed = b""
+                if not typed:
+                    self._tell(signal.SIGHUP)
+                    return
+                # To the parser, empty text is the end: half a character is no text yet.
+                if text := decode(typed):
+                    goes_on = bool(select.select([self.fileno], [], [], 0)[0])
+                    for event in with_bursts_as_pastes(parser.feed(text), goes_on):
+                        self.process_message(event)
+            for event in parser.tick():
+                self.process_message(event)
+            if os.getppid() != self._launcher:
+                # Its end has given the terminal to the shell.
+                self._tell(signal.SIGHUP)
+                return
+
+    def _suspend(self) -> None:
+        self.suspend_application_mode()
+        suspend_process()
+        try:
+            # Continued in the background, it is stopped here until it is in the foreground.
+            termios.tcsetattr(self.fileno, termios.TCSANOW, termios.tcgetattr(self.fileno))
+        except termios.error:
+            self._tell(signal.SIGHUP)
+            return
+        self.resume_application_mode()
+        self._app.refresh(layout=True)
+
+    def _draw(self, is_behind: bool) -> None:
+        """Draw nothing while the terminal is behind; then what is newest, once."""
+        if is_behind:
+            self._pause.enter_context(self._app.batch_update())
+        else:
+            self._pause.close()
+            if self._app.is_running:
+                self._app.refresh()
+
+    def _tell(self, number: int) -> None:
+        self.send_message(self.Signalled(number))
+
+
+class _Output(threading.Thread):
+    """Writes what it is given, in order; once the terminal is gone, it goes nowhere.
+
+    `when_gone` is called once then; `when_behind` with True when too much waits because the
+    terminal takes nothing, and with False when all of it has been taken. Both from any thread.
+    """
+
+    def __init__(
+        self,
+        descriptor: int,
+        encoding: str,
+        *,
+        when_gone: Callable[[], object],
+        when_behind: Callable[[bool], object],
+    ) -> None:
+        super().__init__(name="terminal-output", daemon=True)
+        self._descriptor = descriptor
+        self._encoding = encoding
+        self._when_gone = when_gone
+        self._when_behind = when_behind
+        self._changed = threading.Condition()
+        self._waiting: list[str] = []
+        self._is_behind = False
+        self._is_finishing = False
+
+    def write(self, text: str) -> None:
+        """Add text to what waits; returns at once."""
+        with self._changed:
+            self._waiting.append(text)
+            if not self._is_behind and sum(map(len, self._waiting)) > _MOST_WAITING:
+                self._is_behind = True
+                self._when_behind(True)
+            self._changed.notify()
+
+    def finish(self) -> None:
+        """Return when everything is written."""
+        with self._changed:
+            self._is_finishing = True
+            self._changed.notify()
+        self.join()
+
+    def run(self) -> None:
+        """Write until `finish`."""
+        is_gone = False
+        while text := self._next():
+            if not is_gone:
+                try:
+                    self._send(text.encode(self._encoding, "backslashreplace"))
+                except OSError:
+                    is_gone = True
+                    self._when_gone()
+
+    def _next(self) -> str:
+        """All that waits; empty when nothing more will come."""
+        with self._changed:
+            if self._is_behind and not self._waiting:
+                self._is_behind = False
+                self._when_behind(False)
+            self._changed.wait_for(lambda: self._waiting or self._is_finishing)
+            text = "".join(self._waiting)
+            self._waiting.clear()
+            return text
+
+    def _send(self, data: bytes) -> None:
+        while data:
+            try:
+                data = data[os.write(self._descriptor, data) :]
+            except BlockingIOError:
+                # Another program that shares the terminal has told it not to block.
+                select.select([], [self._descriptor], [])

@@ -1,0 +1,175 @@
+"""The queue's screen: what runs and waits, and what can be queued again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Static
+
+from sdtui.errors import SdtuiError
+from sdtui.protocol.events import EngineStatus, ListedJob, QueueChanged
+from sdtui.text import clean
+from sdtui.tui.actions import QUEUE_ACTIONS, bindings
+from sdtui.tui.bridge import Client, EngineBridge
+from sdtui.tui.messages import EngineLost, EventReceived
+from sdtui.tui.stylesheets import styles_dir
+from sdtui.tui.widgets.job_list import GOING_ON, JobList
+from sdtui.tui.widgets.key_bar import KeyBar
+from sdtui.tui.widgets.status_bar import StatusBar
+
+_HINT = "⏎ in the prompt lets a picture wait while another one is made."
+
+
+class QueueScreen(Screen[None]):
+    """Shows the queue as the engine tells it, and asks the engine for every change."""
+
+    CSS_PATH = styles_dir() / "queue.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = bindings("screen", QUEUE_ACTIONS)
+    actions = QUEUE_ACTIONS
+
+    def __init__(self, bridge: EngineBridge) -> None:
+        super().__init__()
+        self._bridge = bridge
+        self.status = StatusBar(id="status")
+        self.jobs = JobList(id="jobs")
+        self._pane = Vertical(id="queue")
+        self._empty = Static(id="empty")
+        self._about = Static(id="about")
+
+    def compose(self) -> ComposeResult:
+        """The list, and below it what is known of the chosen job."""
+        yield self.status
+        with self._pane:
+            yield self.jobs
+            yield self._empty
+            yield self._about
+        yield KeyBar(QUEUE_ACTIONS, id="keys")
+
+    def on_mount(self) -> None:
+        """Begin with what is known, and hear of all that comes."""
+        self._pane.border_title = Content("queue")
+        self._bridge.watchers.add(self)
+        client = self._bridge.client
+        if client is None:
+            self.status.show_lost()
+        elif client.status is not None:
+            self.status.show(client.status)
+        self._show_queue()
+
+    def on_unmount(self) -> None:
+        """Hear no more."""
+        self._bridge.watchers.discard(self)
+
+    # What the engine says ----------------------------------------------------------------------
+
+    @on(EventReceived)
+    def _show_event(self, message: EventReceived) -> None:
+        match message.event:
+            case QueueChanged():
+                self._show_queue()
+            case EngineStatus():
+                self.status.show(message.event)
+
+    @on(EngineLost)
+    def _engine_is_gone(self) -> None:
+        self.status.show_lost("trying again")
+        self._show_queue()
+
+    def _show_queue(self) -> None:
+        queue = self._bridge.queue
+        jobs = queue.jobs if queue else []
+        self.set_class(not jobs, "-empty")
+        self.jobs.show(jobs)
+        waiting = sum(job.state == "queued" for job in jobs)
+        words = [f"{waiting} waiting"] if waiting else []
+        if queue and queue.paused:
+            words.append("paused: p lets it go on")
+        self._pane.border_subtitle = Content(" · ".join(words))
+        self._empty.update(Content("\n").join(_empty(queue)))
+
+    @on(JobList.Chosen)
+    def _show_chosen(self, message: JobList.Chosen) -> None:
+        self._about.update(_about(message.job) if message.job else Content(""))
+
+    # Actions -----------------------------------------------------------------------------------
+
+    def action_cancel_job(self) -> None:
+        """Stop the chosen job."""
+        self._change(lambda client, job_id: client.cancel(job_id), GOING_ON, "it has ended")
+
+    def action_move_up(self) -> None:
+        """Let the chosen job begin earlier."""
+        self._change(lambda client, job_id: client.move_up(job_id), ("queued",), "it does not wait")
+
+    def action_requeue(self) -> None:
+        """Let the chosen job wait once more."""
+        self._change(
+            lambda client, job_id: client.requeue(job_id),
+            ("failed", "cancelled", "parked"),
+            "it has not ended",
+        )
+
+    def action_pause(self) -> None:
+        """Let no waiting job begin, or let them go on."""
+        client, queue = self._bridge.client, self._bridge.queue
+        if client is None or queue is None:
+            self.status.note("the engine is not there")
+        else:
+            self._request(client.resume_queue() if queue.paused else client.pause_queue())
+
+    def action_back(self) -> None:
+        """Go back to the main screen."""
+        self.dismiss()
+
+    def _change(
+        self,
+        ask: Callable[[Client, str], Coroutine[Any, Any, None]],
+        states: tuple[str, ...],
+        otherwise: str,
+    ) -> None:
+        """Ask for a change of the chosen job if it is in one of `states`."""
+        client, job = self._bridge.client, self.jobs.job
+        if client is None:
+            self.status.note("the engine is not there")
+        elif job is None:
+            self.status.note("there is no job")
+        elif job.state not in states:
+            self.status.note(f"this job is {job.state}: {otherwise}")
+        else:
+            self._request(ask(client, job.job_id))
+
+    def _request(self, work: Coroutine[Any, Any, None]) -> None:
+        self.run_worker(self._carry_out(work), group="requests")
+
+    async def _carry_out(self, work: Coroutine[Any, Any, None]) -> None:
+        """The queue may have changed meanwhile; what the engine refuses is said."""
+        try:
+            await work
+        except SdtuiError as error:
+            self.status.note(error.title)
+
+
+def _empty(queue: QueueChanged | None) -> list[Content]:
+    """What stands in the place of jobs."""
+    if queue is None:
+        return [Content.styled("The queue is shown when the engine is there.", "$label")]
+    return [Content.styled("Nothing waits.", "$label"), Content(""), Content(_HINT)]
+
+
+def _about(job: ListedJob) -> Content:
+    """What a line of the list has no room for."""
+    figures = f"{job.width}×{job.height} · {job.num_inference_steps} steps · seed {job.seed}"
+    lines = [Content.assemble((clean(job.model), "$value"), (f" · {figures}", "$label"))]
+    if job.title:
+        why = " ".join(part for part in (f"{job.title}.", job.message, job.remedy) if part)
+        lines.append(Content.styled(clean(why), "$error"))
+    else:
+        lines.append(Content.styled(clean(job.prompt), "$label"))
+    return Content("\n").join(lines)

@@ -1,0 +1,72 @@
+"""Begin a run from exported weights: `python -m training.warm_start cpu [--model FOLDER]`.
+
+Writes the checkpoints that a run of the same sizes would have left, less its optimizers' moments,
+so that `python -m training.train cpu --resume --only diffusion` trains what is published further.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from transformers import CLIPTextModel
+
+from training.checkpoint import save_checkpoint
+from training.config import DATA, RECIPES, RUNS, Recipe
+from training.ema import MovingAverage
+from training.export import POCKET
+from training.latents import encode_things, save_latents
+from training.model import Model, build_model
+from training.pictures import Things, load_things
+
+
+def take_weights(model: Model, folder: Path) -> None:
+    """Fill `model` with a pipeline's UNet, text encoder and whole token table."""
+    unet = UNet2DConditionModel.from_pretrained(folder / "unet")
+    model.unet.load_state_dict(unet.state_dict())
+    weights = CLIPTextModel.from_pretrained(folder / "text_encoder").float().state_dict()
+    model.table = weights["embeddings.token_embedding.weight"].clone()
+    weights["embeddings.token_embedding.weight"] = model.table[model.vocabulary.token_ids]
+    model.text_encoder.load_state_dict(weights)
+
+
+def warm_start(model: Model, things: Things, recipe: Recipe, run: Path, folder: Path) -> None:
+    """Write run/vae.pt, latents.pt and diffusion.pt from the pipeline in `folder`."""
+    vae = AutoencoderKL.from_pretrained(folder / "vae").eval()
+    average = MovingAverage(vae, recipe.vae.ema_decay)
+    save_checkpoint(
+        run / "vae.pt",
+        {"vae": vae.state_dict(), "average": average.state_dict(), "spent": 0.0, "step": 0},
+    )
+    save_latents(run / "latents.pt", encode_things(vae, things))
+    take_weights(model, folder)
+    networks = model.networks()
+    save_checkpoint(
+        run / "diffusion.pt",
+        {
+            "networks": networks.state_dict(),
+            "average": MovingAverage(networks, recipe.diffusion.ema_decay).state_dict(),
+            "table": model.table,
+            "spent": 0.0,
+            "step": 0,
+        },
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recipe", choices=sorted(RECIPES))
+    parser.add_argument("--model", type=Path, default=POCKET, help="the pipeline's folder")
+    arguments = parser.parse_args()
+    recipe = RECIPES[arguments.recipe]
+    things = load_things(DATA / "pictures.npz")
+    torch.manual_seed(recipe.seed)
+    model = build_model(things, recipe)
+    warm_start(model, things, recipe, RUNS / recipe.name, arguments.model)
+    print(f"{RUNS / recipe.name}: begins from {arguments.model}")
+
+
+if __name__ == "__main__":
+    main()
