@@ -17,7 +17,10 @@ from tests.tui.lives.interfaces import (
     with_a_fake_engine,
 )
 
-HEAVY = ("torch", "diffusers", "transformers", "PIL", "tokenizers", "huggingface_hub", "typer")
+HEAVY = (
+    *("torch", "diffusers", "transformers", "tokenizers", "huggingface_hub"),
+    *("PIL", "numpy", "typer"),
+)
 
 
 def test_the_interface_starts_without_anything_heavy() -> None:
