@@ -42,9 +42,7 @@ def small(pictures: torch.Tensor) -> torch.Tensor:
     return F.interpolate(pictures, (SIZE, SIZE), mode="area")
 
 
-def augmented(
-    things: Things, chosen: Sequence[View], generator: torch.Generator
-) -> torch.Tensor:
+def augmented(things: Things, chosen: Sequence[View], generator: torch.Generator) -> torch.Tensor:
     """Views on random colours and each changed a little, (views, 3, 64, 64) in [−1, 1]."""
     count, device = len(chosen), generator.device
 

@@ -44,9 +44,7 @@ def velocity_loss(
     prompt_embeds = model.text_encoder(input_ids).last_hidden_state
     prompt_embeds = prompt_embeds.repeat_interleave(levels, dim=0)
     latents = latents.repeat_interleave(levels, dim=0)
-    timesteps = draw_timesteps(
-        len(input_ids), levels, recipe.timestep_exponent, latents.device
-    )
+    timesteps = draw_timesteps(len(input_ids), levels, recipe.timestep_exponent, latents.device)
     noisy, velocity = add_noise(latents, torch.randn_like(latents), signal[timesteps])
     noisy = noisy.to(memory_format=torch.channels_last)
     predicted = model.unet(noisy, timesteps, prompt_embeds).sample

@@ -2,8 +2,8 @@
 
 Trains the autoencoder, encodes the latents, trains the text encoder and then the UNet, exports,
 draws the contact sheet and scores. What training/runs/NAME/ holds already is not done again, so the
-same command goes on with a run that `--minutes` or anything else stopped; to begin anew, remove that
-folder.
+same command goes on with a run that `--minutes` or anything else stopped. Remove that folder to
+begin anew.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def train(things: Things, recipe: Recipe, run: Path, data: Path, until: float | 
         train_vae(things, recipe, run, resume=True, until=until)
     if not is_spent(run / "vae.pt", recipe.vae.minutes):
         return False
-    if not (run / "latents.pt").exists():
+    if not is_up_to_date(run / "latents.pt", run / "vae.pt"):
         encode_run(things, recipe, run)
         report("latents")
     if is_spent(run / "diffusion.pt", recipe.diffusion.minutes):
@@ -61,6 +61,11 @@ def train(things: Things, recipe: Recipe, run: Path, data: Path, until: float | 
         report("text encoder")
     train_diffusion(model, batches, recipe, run, resume=True, until=until)
     return is_spent(run / "diffusion.pt", recipe.diffusion.minutes)
+
+
+def is_up_to_date(path: Path, source: Path) -> bool:
+    """Whether a file was written after the one that it was made from."""
+    return path.exists() and path.stat().st_mtime_ns >= source.stat().st_mtime_ns
 
 
 def report(done: str) -> None:

@@ -34,7 +34,9 @@ class Words:
 
 def reserved_words() -> set[str]:
     """Words of a caption that say something else than the thing."""
-    phrases = [phrase for place in PLACES.values() for phrase in (*place.adjectives, *place.phrases)]
+    phrases = [
+        phrase for place in PLACES.values() for phrase in (*place.adjectives, *place.phrases)
+    ]
     phrases += [phrase for style in STYLES.values() for phrase in style]
     return {*BACKGROUNDS, *re.findall("[a-z0-9]+", " ".join([*phrases, *STYLES]))}
 
