@@ -17,9 +17,10 @@ PIP_INSTALL := PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
 	$(BIN)/python -m pip install --no-input -c constraints.txt
 ONLY_DOWNLOADS := { grep --line-buffered -E '^ *Downloading [^ ]+ \([0-9.]+ [MG]B\)' || true; }
 
-.DEFAULT_GOAL := help
-TERMINALS := xterm xvfb kitty tmux openssh-server
+# What the tests in real terminals run.
+TERMINALS := xterm xvfb kitty tmux
 
+.DEFAULT_GOAL := help
 .PHONY: help install run test test-terminals soak check bench clean
 
 help:

@@ -59,6 +59,7 @@ class PictureApp(App[None]):
         with Image.open(self._picture) as picture:
             rgb = picture.convert("RGB")
         preview = self.query_one(Preview)
+        preview.ask_terminal()
         preview.show_frame(rgb.tobytes(), *rgb.size, final=True)
 
     def on_terminal_answered(self, message: TerminalAnswered) -> None:
@@ -66,7 +67,7 @@ class PictureApp(App[None]):
         preview = self.screen_stack[0].query_one(Preview)
         preview.take_answers(message.answers)
         if message.answers.is_complete:
-            self.call_after_refresh(self._tell, preview)
+            self.call_after_refresh(self.call_after_refresh, self._tell, preview)
 
     def _tell(self, preview: Preview) -> None:
         region = preview.query_one("#preview-canvas").region

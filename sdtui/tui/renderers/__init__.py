@@ -62,13 +62,19 @@ class Renderer(Protocol):
         ...
 
 
-def fit(width: int, height: int, columns: int, rows: int) -> tuple[int, int]:
-    """The largest (columns, rows) in which a `width` by `height` picture keeps its aspect.
+CELL_ASPECT = 2.0
+"""How many times as high as wide a cell is taken to be while nothing better is known."""
 
-    A cell is taken to be twice as high as wide.
+
+def fit(
+    width: int, height: int, columns: int, rows: int, aspect: float = CELL_ASPECT
+) -> tuple[int, int]:
+    """The largest (columns, rows) in which a `width` by `height` picture keeps its shape.
+
+    A cell is `aspect` times as high as wide.
     """
-    scale = min(columns / width, rows * 2 / height)
+    scale = min(columns / width, rows * aspect / height)
     return (
         max(1, min(columns, round(width * scale))),
-        max(1, min(rows, round(height * scale / 2))),
+        max(1, min(rows, round(height * scale / aspect))),
     )

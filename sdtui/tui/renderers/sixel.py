@@ -29,6 +29,10 @@ COLOURS = 255
 PREVIEW_COLOURS = 64
 """Fewer colours make longer runs of one, and so fewer bytes."""
 
+MOST_PER_CELL = 160
+"""Characters. A picture of noise takes more, and is shown in blocks of pixels."""
+BLOCKS = (1, 2, 4, 8)
+
 
 class _CoveringStrip(PixelStrip):
     """Half blocks that say when they were painted over the picture."""
@@ -89,8 +93,15 @@ class Sixel:
         self.is_covered = False
         width, height = self._cells[0] * self._cell[0], self._cells[1] * self._cell[1]
         # A line of sixels that reached below the last cell would scroll the screen.
-        picture = scaled(self._frame, width, max(BAND, height - height % BAND))
-        return f"\x1b[{row + 1};{column + 1}H{encode(picture, self._colours)}"
+        height = max(BAND, height - height % BAND)
+        most = self._cells[0] * self._cells[1] * MOST_PER_CELL
+        for block in BLOCKS:
+            picture = scaled(self._frame, max(1, width // block), max(1, height // block))
+            picture = picture.resize((width, height), Image.Resampling.NEAREST)
+            sequence = encode(picture, self._colours)
+            if len(sequence) <= most:
+                break
+        return f"\x1b[{row + 1};{column + 1}H{sequence}"
 
     def end(self) -> str:
         """Whatever is painted next takes the pixels away."""

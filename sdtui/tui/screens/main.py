@@ -65,6 +65,7 @@ class MainScreen(MainLayout):
 
         self.bridge = EngineBridge(self, self._connect or connect_to_engine)
         await self.fill()
+        self.run_view.preview.ask_terminal()
         self.run_worker(self.bridge.run(), group="engine")
         self._describe_model()
 

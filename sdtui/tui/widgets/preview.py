@@ -35,7 +35,7 @@ from sdtui.protocol.events import (
 from sdtui.text import clean
 from sdtui.tui import figures
 from sdtui.tui.link import Link, byte_limit
-from sdtui.tui.renderers import Frame, fit
+from sdtui.tui.renderers import CELL_ASPECT, Frame, fit
 from sdtui.tui.renderers.choice import AUTO, RendererChoice, wanted_renderer
 from sdtui.tui.renderers.tmux import outer_terminal
 from sdtui.tui.terminal_answers import TerminalAnswers, cell_of_window, questions
@@ -101,8 +101,8 @@ class Preview(Container):
         yield self._canvas
         yield self._message
 
-    def on_mount(self) -> None:
-        """Ask the terminal what it can show; the first paint is over by now."""
+    def ask_terminal(self) -> None:
+        """Ask the terminal what it can show; `take_answers` is to hear what it says."""
         driver = self.app._driver
         if driver is not None and not self.app.is_headless:
             driver.write(questions(os.environ))
@@ -136,6 +136,9 @@ class Preview(Container):
         self.choice.answers = answers
         if self.renderer_name != before:
             self._canvas.change_renderer()
+        if self.frame is not None:
+            # The size of a cell may be news.
+            self._place(self.frame)
 
     def next_renderer(self) -> str:
         """Show pictures in another way; which one it is."""
@@ -304,10 +307,14 @@ class Preview(Container):
         columns, rows = self.content_size if self.content_size.area else self._room
         if columns and rows:
             scale = 1.0 if exact else self.link.scale
-            columns, rows = fit(
-                frame.width, frame.height, max(1, int(columns * scale)), max(1, int(rows * scale))
-            )
+            room = max(1, int(columns * scale)), max(1, int(rows * scale))
+            columns, rows = fit(frame.width, frame.height, *room, self._cell_aspect)
         self._canvas.show(frame, columns, rows, exact=exact)
+
+    @property
+    def _cell_aspect(self) -> float:
+        cell = self.choice.answers.cell
+        return cell[1] / cell[0] if cell else CELL_ASPECT
 
     def _say(self, lines: list[Content], caption: str) -> None:
         self._drop_waiting()

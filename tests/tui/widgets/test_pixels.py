@@ -180,3 +180,10 @@ def test_sixel_is_sent_again_only_when_something_was_painted_over_it() -> None:
     assert renderer.overlay(0, 0) == ""
     strips[1].crop(1, 3).render(CONSOLE)
     assert renderer.overlay(0, 0)
+
+
+def test_not_even_noise_takes_more_than_the_link_is_given() -> None:
+    renderer = Sixel((8, 16))
+    renderer.draw(noise(256, 256), 40, 20)
+
+    assert len(renderer.overlay(0, 0)) <= 160 * 40 * 20 + 20
