@@ -48,7 +48,7 @@ def test_its_keys_are_the_interfaces() -> None:
         for row in rows
         for key in (written.strip().lower() for written in row.split(","))
     }
-    typing = {"shift+enter", "ctrl+j"}
+    typing = {"shift+enter", "ctrl+j", "ctrl+/", "ctrl+y"}
     bound = {key for action in ACTIONS for key in action.keys}
     assert named - typing <= bound
     assert [action.name for action in ACTIONS if not named & set(action.keys)] == []

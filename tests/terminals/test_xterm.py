@@ -39,11 +39,11 @@ def test_sixel_is_chosen_and_shows_the_picture_and_again_after_a_dialog(
         place, app = show(screen, picture, *SIXEL)
         assert place["renderer"] == "sixel"
 
-        screen.wait_until(lambda shown: distance(shown, place, picture) < 6, "the picture")
+        screen.wait_until(lambda shown: distance(shown, place, picture) < 9, "the picture")
         os.kill(app, signal.SIGUSR1)
         screen.wait_until(lambda shown: distance(shown, place, picture) > 12, "the dialog")
         os.kill(app, signal.SIGUSR1)
-        screen.wait_until(lambda shown: distance(shown, place, picture) < 6, "the picture again")
+        screen.wait_until(lambda shown: distance(shown, place, picture) < 9, "the picture again")
 
 
 def test_without_graphics_xterm_shows_half_blocks(tmp_path: Path, picture: Path) -> None:
