@@ -48,6 +48,7 @@ class Terminal:
         self.output = b""
         self._ours, theirs = pty.openpty()
         self.first_attributes = self.attributes
+        self._name = os.ttyname(theirs)
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
         self.process = subprocess.Popen(
@@ -89,6 +90,19 @@ class Terminal:
     def send(self, keys: str) -> None:
         """Type."""
         os.write(self._ours, keys.encode())
+
+    def freeze(self) -> None:
+        """Take no more output from here on, as a link that stalls does."""
+        self._control_flow(termios.TCOOFF)
+
+    def thaw(self) -> None:
+        """Take output again."""
+        self._control_flow(termios.TCOON)
+
+    def _control_flow(self, action: int) -> None:
+        theirs = os.open(self._name, os.O_RDWR | os.O_NOCTTY)
+        termios.tcflow(theirs, action)
+        os.close(theirs)
 
     def hang_up(self) -> None:
         """Close the terminal, as a window that is closed or a link that breaks does."""

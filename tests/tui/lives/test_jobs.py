@@ -134,8 +134,10 @@ def test_a_terminal_that_takes_nothing_costs_no_step_and_is_then_shown_all(
 ) -> None:
     with tall_interface() as terminal:
         terminal.wait_for("ready")
-        # From here on nobody reads. Every change of the theme is a whole screen, so that before
-        # long the terminal is full; what is typed behind them is obeyed all the same.
+        terminal.freeze()
+        terminal.watch(0.5)
+        taken = terminal.output
+        # Every change of the theme is a whole screen; what is typed behind them is obeyed.
         for _ in range(40):
             terminal.send(CHANGE_THEME)
             time.sleep(0.05)
@@ -144,5 +146,8 @@ def test_a_terminal_that_takes_nothing_costs_no_step_and_is_then_shown_all(
         (job_id,) = unfinished()
         wait_for(lambda: stored(job_id).state == "saved", 60)
 
+        terminal.watch(0.5)
+        assert terminal.output == taken
+        terminal.thaw()
         terminal.wait_for("done in")
         terminal.wait_for(lambda text: steps_in(log_of(text)) == list(range(1, 26)))
