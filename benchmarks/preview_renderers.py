@@ -1,11 +1,12 @@
-"""What a live preview costs: our half blocks against rich-pixels in a Static, in one run.
+"""What a live preview costs: our renderers against rich-pixels and textual-image, in one run.
 
     python benchmarks/preview_renderers.py [--columns 64] [--rows 32]
 
-Each renderer runs in a Textual app of its own on a real pty and shows the same 24 frames, a
-picture that sharpens as an x0 estimate does, one a paint. Counted are the app's CPU time (all
-threads) and the bytes that it writes to the terminal; the first round warms caches and does not
-count. textual-image takes part where it is installed.
+Each renderer runs in a Textual app of its own on a real pty and shows the same 25 frames, the x0
+estimates of one picture that the bundled model drew (`data/x0_sequence.png`), one a paint. Counted
+are the app's CPU time (all threads) and the bytes that it writes to the terminal; the first round
+warms caches and does not count. Ratios are to rich-pixels in a `Static`. textual-image takes part
+where it is installed.
 """
 
 from __future__ import annotations
@@ -21,50 +22,58 @@ import threading
 import time
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+if TYPE_CHECKING:
+    from sdtui.tui.renderers import Renderer
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks._pseudo_terminal import start
 
-FRAMES = 24
-SIDE = 64
+SEQUENCE = Path(__file__).parent / "data" / "x0_sequence.png"
 ROUNDS = 3
-PEERS = {"half blocks": None, "rich-pixels": "rich_pixels", "textual-image": "textual_image"}
+CELL = (10, 20)
+OURS = ("half", "quadrant", "sextant", "kitty", "sixel")
+PEERS = {"rich-pixels": "rich_pixels", "textual-image": "textual_image"}
+GOALS = {"half": (0.15, 0.10), "kitty": (0.12, None)}
+"""Bytes and CPU against rich-pixels."""
 
 
-def frames() -> list[bytes]:
-    """24 pictures of 64×64 in RGB8, the same in every run."""
-    import numpy as np
-    from PIL import Image, ImageFilter
+def frames() -> list[Image.Image]:
+    """The sequence, frame by frame."""
+    with Image.open(SEQUENCE) as sequence:
+        side, height = sequence.size
+        return [sequence.crop((0, y, side, y + side)) for y in range(0, height, side)]
 
-    random = np.random.default_rng(0)
-    picture = np.zeros((SIDE, SIDE, 3))
-    for octave in range(6):
-        cells = 2 ** (octave + 1)
-        field = random.uniform(-1, 1, (cells, cells, 3))
-        layer = [
-            np.asarray(
-                Image.fromarray(field[:, :, channel].astype("float32")).resize(
-                    (SIDE, SIDE), Image.Resampling.BICUBIC
-                )
-            )
-            for channel in range(3)
-        ]
-        picture += np.stack(layer, axis=-1) / 1.6**octave
-    spread = picture.max() - picture.min()
-    clean = Image.fromarray(((picture - picture.min()) / spread * 255).astype("uint8"))
-    return [
-        clean.filter(ImageFilter.GaussianBlur(8.0 * (1 - step / (FRAMES - 1)) ** 2)).tobytes()
-        for step in range(FRAMES)
-    ]
+
+def renderer(name: str) -> Renderer:
+    """One of ours in 24-bit colour, for a terminal with cells of `CELL` pixels."""
+    from sdtui.tui.renderers.half_blocks import HalfBlocks
+    from sdtui.tui.renderers.kitty import Kitty
+    from sdtui.tui.renderers.quadrants import Quadrants
+    from sdtui.tui.renderers.sextants import Sextants
+    from sdtui.tui.renderers.sixel import Sixel
+
+    match name:
+        case "kitty":
+            return Kitty(CELL)
+        case "sixel":
+            return Sixel(CELL)
+        case "quadrant":
+            return Quadrants()
+        case "sextant":
+            return Sextants()
+        case _:
+            return HalfBlocks()
 
 
 def show(peer: str, report: Path) -> None:
     """The child: an app that shows the frames and writes what they cost."""
     if peer == "textual-image":
         from textual_image.widget import HalfcellImage
-    from PIL import Image
     from textual.app import App, ComposeResult
     from textual.widget import Widget
     from textual.widgets import Static
@@ -80,8 +89,8 @@ def show(peer: str, report: Path) -> None:
         CSS = "Static, HalfcellImage { width: 100%; height: 100%; }"
 
         def compose(self) -> ComposeResult:
-            if peer == "half blocks":
-                self.canvas: Widget = PixelCanvas()
+            if peer in OURS:
+                self.canvas: Widget = PixelCanvas(lambda widget: renderer(peer))
             elif peer == "rich-pixels":
                 self.canvas = Static()
             else:
@@ -97,33 +106,29 @@ def show(peer: str, report: Path) -> None:
             def counted(data: str) -> None:
                 self.written += len(data.encode())
                 write(data)
+                if self.awaited:
+                    # Once for the frame, whatever it is written in.
+                    self.awaited = False
+                    self.set_timer(0.05, self.next_frame)
 
             self._driver.write = counted
             self.set_timer(0.5, self.next_frame)
 
         def next_frame(self) -> None:
             self.marks.append((time.process_time() * 1000, self.written))
-            if len(self.marks) > FRAMES * (ROUNDS + 1):
-                report.write_text(json.dumps(self.marks[FRAMES:]))
+            if len(self.marks) > len(pictures) * (ROUNDS + 1):
+                report.write_text(json.dumps(self.marks[len(pictures) :]))
                 self.exit()
                 return
             self.awaited = True
-            self.paint(pictures[(len(self.marks) - 1) % FRAMES])
+            self.paint(pictures[(len(self.marks) - 1) % len(pictures)])
 
-        def _display(self, screen: Any, renderable: Any) -> None:
-            before = self.written
-            super()._display(screen, renderable)
-            if self.awaited and self.written > before:
-                self.awaited = False
-                self.set_timer(0.03, self.next_frame)
-
-        def paint(self, rgb: bytes) -> None:
+        def paint(self, image: Image.Image) -> None:
             canvas: Any = self.canvas
-            if peer == "half blocks":
-                canvas.show(Frame(rgb, SIDE, SIDE), *self.size)
-                return
-            image = Image.frombytes("RGB", (SIDE, SIDE), rgb)
-            if peer == "rich-pixels":
+            if peer in OURS:
+                frame = Frame(image.tobytes(), *image.size)
+                canvas.show(frame, *self.size, exact=False)
+            elif peer == "rich-pixels":
                 from rich_pixels import Pixels
 
                 canvas.update(Pixels.from_image(image, resize=(self.size[0], self.size[1] * 2)))
@@ -171,18 +176,21 @@ def main() -> None:
     if arguments.child:
         show(arguments.child, arguments.report)
         return
-    print(
-        f"{FRAMES} frames of {SIDE}×{SIDE} in {arguments.columns}×{arguments.rows} cells, medians"
-    )
-    print(f"{'renderer':<16}{'CPU ms':>9}{'bytes':>10}{'CPU':>8}{'bytes':>8}")
-    ours: tuple[float, float] | None = None
-    for peer, package in PEERS.items():
+    print(f"25 frames of 64×64 in {arguments.columns}×{arguments.rows} cells, medians of a frame")
+    print(f"{'renderer':<16}{'CPU ms':>9}{'bytes':>10}{'CPU':>8}{'bytes':>8}  goals")
+    peer: tuple[float, float] | None = None
+    for name in (*PEERS, *OURS):
+        package = PEERS.get(name)
         if package and importlib.util.find_spec(package) is None:
-            print(f"{peer:<16} not installed")
+            print(f"{name:<16} not installed")
             continue
-        cpu, size = measure(peer, arguments.columns, arguments.rows)
-        ours = ours or (cpu, size)
-        print(f"{peer:<16}{cpu:>9.1f}{size:>10,.0f}{cpu / ours[0]:>7.1f}×{size / ours[1]:>7.2f}×")
+        cpu, size = measure(name, arguments.columns, arguments.rows)
+        peer = peer or (cpu, size)
+        size_goal, cpu_goal = GOALS.get(name, (None, None))
+        goals = [f"bytes ≤ {size_goal:.0%}"] if size_goal else []
+        goals += [f"CPU ≤ {cpu_goal:.0%}"] if cpu_goal else []
+        ratios = f"{cpu / peer[0]:>8.1%}{size / peer[1]:>8.1%}"
+        print(f"{name:<16}{cpu:>9.1f}{size:>10,.0f}{ratios}  {', '.join(goals)}")
 
 
 if __name__ == "__main__":

@@ -48,8 +48,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run_interface() -> int:
     from sdtui.commands.terminal import require_terminal
+    from sdtui.tui.link import byte_limit
+    from sdtui.tui.renderers.choice import wanted_renderer
 
     require_terminal()
+    wanted_renderer()
+    byte_limit()
     code = launch()
     if code is not None:
         return code
@@ -80,9 +84,12 @@ def _run_command(arguments: list[str]) -> int:
 
 
 def _commands() -> typer.Typer:
+    # typer looks the types of the options up among this module's names.
+    global typer
     import typer
 
     from sdtui.commands import doctor, engine, generate, history, models, queue
+    from sdtui.tui.renderers.choice import AUTO, NAMES, VARIABLE
 
     app = typer.Typer(
         help=(
@@ -101,13 +108,20 @@ def _commands() -> typer.Typer:
             print(f"sdtui {sdtui.__version__}")
             raise typer.Exit
 
-    @app.callback()
+    @app.callback(invoke_without_command=True)
     def options(
+        context: typer.Context,
+        renderer: str = typer.Option(
+            AUTO,
+            envvar=VARIABLE,
+            help=f"How the interface shows pictures: {', '.join((AUTO, *NAMES))}.",
+        ),
         version: bool = typer.Option(
             False, "--version", help="Print the version.", callback=print_version, is_eager=True
         ),
-    ) -> None:
-        pass
+    ) -> int:
+        os.environ[VARIABLE] = renderer
+        return 0 if context.invoked_subcommand else _run_interface()
 
     app.command()(generate.generate)
     app.command()(history.history)

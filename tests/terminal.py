@@ -104,6 +104,10 @@ class Terminal:
         termios.tcflow(theirs, action)
         os.close(theirs)
 
+    def erase(self) -> None:
+        """Lose what the screen shows, as to another program that had the terminal meanwhile."""
+        self._screen.reset()
+
     def hang_up(self) -> None:
         """Close the terminal, as a window that is closed or a link that breaks does."""
         if self._ours >= 0:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 
 import torch
 
@@ -11,41 +13,55 @@ from training.captions import draw_caption, held_out_pairs
 from training.config import Recipe
 from training.model import Model
 from training.parallel import rank, workers
-from training.pictures import BACKGROUNDS, Things
+from training.pictures import BACKGROUNDS, Things, views
+from training.places import CENTRED
+from training.words import words_for
 
 #: The background that a caption without a background phrase has gets this many shares.
 DEFAULT_BACKGROUND_SHARES = 2.5
+#: The share of a place that a caption has to name.
+NAMED_PLACE_SHARE = 0.4
 
 
 class Batches:
     """Draws captions with their latents, never a held-out pair."""
 
     def __init__(self, things: Things, latents: torch.Tensor, model: Model, recipe: Recipe):
-        self.names, self.latents, self.model = things.names, latents, model
+        self.things, self.latents, self.model = things, latents, model
         self.recipe = recipe.diffusion
-        places = tuple(BACKGROUNDS)
-        held_out = held_out_pairs(len(things.names), places, recipe.held_out, recipe.seed)
+        self.words = words_for(things, recipe.tags, recipe.seed).spoken
+        self.views = views(things, recipe.places)
+        backgrounds = tuple(BACKGROUNDS)
+        held_out = held_out_pairs(len(things.drawn), backgrounds, recipe.held_out, recipe.seed)
         self.pairs = [
-            (thing, place)
-            for thing in range(len(things.names))
-            for place in range(len(places))
-            if (thing, place) not in held_out
+            (row, background)
+            for row, view in enumerate(self.views)
+            for background in range(len(backgrounds))
+            if (view.picture, background) not in held_out
         ]
-        self.shares = [DEFAULT_BACKGROUND_SHARES if p == 0 else 1.0 for _, p in self.pairs]
+        shares = (
+            (DEFAULT_BACKGROUND_SHARES if background == 0 else 1.0)
+            * (1.0 if self.views[row].place == CENTRED else NAMED_PLACE_SHARE)
+            for row, background in self.pairs
+        )
+        self.cumulative_shares = list(accumulate(shares))
         self.rng = random.Random(recipe.seed + rank())
 
     def draw_pairs(self, count: int) -> list[tuple[int, int]]:
-        """(thing, background) pairs, none of them held out."""
-        return self.rng.choices(self.pairs, self.shares, k=count)
+        """(view, background) pairs, none of them held out."""
+        return self.rng.choices(self.pairs, cum_weights=self.cumulative_shares, k=count)
+
+    def caption(self, row: int, background: int) -> str:
+        """A caption for a view on a background."""
+        view = self.views[row]
+        thing, style = self.things.drawn[view.picture]
+        named = tuple(BACKGROUNDS)[background]
+        return draw_caption(self.words[thing], named, self.rng, style, view.place)
 
     def encode(self, pairs: Sequence[tuple[int, int]], dropped_captions: float) -> torch.Tensor:
         """Renumbered ids (pairs, 77) of a caption for each pair; a share of them is empty."""
-        places = tuple(BACKGROUNDS)
         captions = [
-            ""
-            if self.rng.random() < dropped_captions
-            else draw_caption(self.names[thing], places[place], self.rng)
-            for thing, place in pairs
+            "" if self.rng.random() < dropped_captions else self.caption(*pair) for pair in pairs
         ]
         return self.model.vocabulary.encode(captions)
 
@@ -53,4 +69,13 @@ class Batches:
         """Renumbered ids (captions, 77) and latents (captions, 4, height, width)."""
         pairs = self.draw_pairs(self.recipe.captions // workers())
         rows, columns = (list(part) for part in zip(*pairs, strict=True))
-        return self.encode(pairs, self.recipe.dropped_captions), self.latents[rows, columns]
+        return self.encode(pairs, self.recipe.dropped_captions), self.latents[rows, columns].float()
+
+    def draw_ahead(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Batches as `draw` gives them, each made while the one before it is trained on."""
+        with ThreadPoolExecutor(1) as pool:
+            coming = pool.submit(self.draw)
+            while True:
+                batch = coming.result()
+                coming = pool.submit(self.draw)
+                yield batch

@@ -11,10 +11,14 @@ import time
 
 
 class Budget:
-    """Minutes to spend; `spent` survives a resume through checkpoints."""
+    """Minutes to spend; `spent` survives a resume through checkpoints.
 
-    def __init__(self, minutes: float, spent: float = 0.0) -> None:
+    A run may have to stop before that and go on another time: at `until`, by the monotonic clock.
+    """
+
+    def __init__(self, minutes: float, spent: float = 0.0, until: float | None = None) -> None:
         self.minutes = minutes
+        self.until = until
         self._started = time.monotonic() - spent * 60
 
     @property
@@ -26,6 +30,11 @@ class Budget:
     def fraction(self) -> float:
         """Share of the budget that is spent, from 0 to 1."""
         return min(self.spent / self.minutes, 1.0)
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether the time to stop has come, spent or not."""
+        return self.until is not None and time.monotonic() >= self.until
 
 
 def learning_rate_factor(fraction: float, warmup: float = 0.01) -> float:

@@ -1,6 +1,7 @@
-"""What a picture may be called: its name or another word for it, a style, a background.
+"""What a picture may be called: a word for its thing, a style, a place, a background.
 
-A caption without a background phrase means a white one, so that every caption has one picture.
+A caption without a style means 3d, without a place means centred and as large as the picture, and
+without a background means a white one, so that every caption has one picture.
 """
 
 from __future__ import annotations
@@ -9,30 +10,22 @@ import random
 from collections.abc import Iterator, Sequence
 
 from training.pictures import BACKGROUNDS
-from training.things import ALIASES
+from training.places import CENTRED, PLACES
+from training.styles import DEFAULT_STYLE, STYLES
 
-#: Share of the captions that use an alias where there is one.
+#: Share of the captions that use another word than the name where there is one.
 ALIAS_SHARE = 0.35
 #: Share of the captions on white that do not say so.
 UNSAID_SHARE = 0.7
 DEFAULT_BACKGROUND = "white"
 
-STYLES = (
-    "3d icon of {}",
-    "a 3d icon of {}",
-    "a 3d emoji of {}",
-    "an emoji of {}",
-    "a picture of {}",
-    "a photo of {}",
-    "{} icon",
-)
-PLACES = (
+BACKDROPS = (
     "{} on {} background",
     "{} on {} background",
     "{} on {} background",
     "{} in front of {} background",
 )
-BARE_PLACES = ("{}, {} background", "{} on {}", "{} on {} background")
+BARE_BACKDROPS = ("{}, {} background", "{} on {}", "{} on {} background")
 #: Words that begin with a vowel's letter and not its sound.
 CONSONANTAL = ("unicorn", "ufo")
 
@@ -43,46 +36,93 @@ def indefinite(name: str) -> str:
     return f"{'an' if vowel else 'a'} {name}"
 
 
-def draw_subject(name: str, rng: random.Random) -> str:
-    """The thing's name or alias, with or without its article."""
-    aliases = ALIASES.get(name, ())
-    word = rng.choice(aliases) if aliases and rng.random() < ALIAS_SHARE else name
-    return indefinite(word) if rng.random() < 0.65 else word
+def draw_caption(
+    words: Sequence[str],
+    background: str,
+    rng: random.Random,
+    style: str = DEFAULT_STYLE,
+    place: str = CENTRED,
+) -> str:
+    """One of the captions of a thing, called by `words` with its name first."""
+    text = rng.choice(words[1:]) if len(words) > 1 and rng.random() < ALIAS_SHARE else words[0]
+    adjectives: list[str] = []
+    style_said = style == DEFAULT_STYLE
+    if not style_said and rng.random() < 0.5:
+        adjectives, style_said = [style], True
+    suffix = "{}"
+    if place != CENTRED:
+        sizes = PLACES[place].adjectives
+        if sizes and rng.random() < 0.6:
+            adjectives.insert(0, rng.choice(sizes))
+        else:
+            suffix = rng.choice(PLACES[place].phrases)
+    text = " ".join([*adjectives, text])
+    text = indefinite(text) if rng.random() < 0.65 else text
+    if not style_said or (style == DEFAULT_STYLE and rng.random() < 0.4):
+        text = rng.choice(STYLES[style]).format(text)
+    place_first = place == CENTRED or rng.random() < 0.5
+    if place_first:
+        text = suffix.format(text)
+    text = on_background(text, background, rng)
+    return text if place_first else suffix.format(text)
 
 
-def draw_caption(name: str, background: str, rng: random.Random) -> str:
-    """One of the captions of a thing on a background."""
-    text = draw_subject(name, rng)
-    if rng.random() < 0.4:
-        text = rng.choice(STYLES).format(text)
+def on_background(text: str, background: str, rng: random.Random) -> str:
+    """The caption with its background, which white may leave unsaid."""
     if background == DEFAULT_BACKGROUND and rng.random() < UNSAID_SHARE:
         return text
     if rng.random() < 0.6:
-        return rng.choice(PLACES).format(text, indefinite(background))
-    return rng.choice(BARE_PLACES).format(text, background)
+        return rng.choice(BACKDROPS).format(text, indefinite(background))
+    return rng.choice(BARE_BACKDROPS).format(text, background)
 
 
-def caption_words(names: Sequence[str]) -> Iterator[str]:
-    """Texts that hold every word which captions of these names may use."""
-    for template in (*STYLES, *(place.format("{}", "") for place in (*PLACES, *BARE_PLACES))):
+def plain_caption(
+    name: str, background: str, style: str = DEFAULT_STYLE, place: str = CENTRED
+) -> str:
+    """The plainest caption that says everything: a small flat fox on a blue background."""
+    adjectives = [] if style == DEFAULT_STYLE else [style]
+    suffix = "{}"
+    if place != CENTRED:
+        if PLACES[place].adjectives:
+            adjectives.insert(0, PLACES[place].adjectives[0])
+        else:
+            suffix = PLACES[place].phrases[0]
+    text = suffix.format(indefinite(" ".join([*adjectives, name])))
+    return f"{text} on {indefinite(background)} background"
+
+
+def caption_words(
+    words: Sequence[Sequence[str]],
+    styles: Sequence[str] = (DEFAULT_STYLE,),
+    places: Sequence[str] = (CENTRED,),
+) -> Iterator[str]:
+    """Texts that hold every word which captions of these things may use."""
+    templates = [template for style in styles for template in STYLES[style]]
+    templates += [phrase for place in places for phrase in PLACES[place].phrases]
+    backdrops = [backdrop.format("{}", "") for backdrop in (*BACKDROPS, *BARE_BACKDROPS)]
+    for template in (*templates, *backdrops):
         yield template.format("")
         # A template may glue its comma to the word before it.
         yield template.format("a")
     yield from map(indefinite, BACKGROUNDS)
-    for name in names:
-        for word in (name, *ALIASES.get(name, ())):
-            yield indefinite(word)
-            yield f"{word}, {DEFAULT_BACKGROUND}"
+    yield from (indefinite(style) for style in styles if style != DEFAULT_STYLE)
+    yield from (indefinite(word) for place in places for word in PLACES[place].adjectives)
+    for word in (word for called in words for word in called):
+        yield indefinite(word)
+        yield f"{word}, {DEFAULT_BACKGROUND}"
 
 
 def held_out_pairs(
-    things: int, backgrounds: Sequence[str], share: float, seed: int
+    pictures: int, backgrounds: Sequence[str], share: float, seed: int
 ) -> set[tuple[int, int]]:
-    """(thing, background) pairs that training never sees; the default background is always seen."""
+    """(picture, background) pairs that training never sees, in whatever place.
+
+    A picture is a thing in a style. The default background is always seen.
+    """
     rng = random.Random(seed)
     return {
-        (thing, place)
-        for thing in range(things)
-        for place, background in enumerate(backgrounds)
+        (picture, row)
+        for picture in range(pictures)
+        for row, background in enumerate(backgrounds)
         if rng.random() < share and background != DEFAULT_BACKGROUND
     }

@@ -1,12 +1,16 @@
 """What a training run is made of: sizes, budgets and rates, as named recipes.
 
-`toy` runs in seconds, `cpu` in two hours on two cores, `h100` in twenty minutes on one GPU.
+`toy` runs in seconds, `cpu` in two to three hours on two cores, `h100` in about twenty minutes on
+one GPU. `toy-compiled` tries on a CPU what only `h100` uses: torch.compile and bfloat16.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from training.places import CENTRED, PLACES
+from training.styles import DEFAULT_STYLE, STYLES
 
 DATA = Path(__file__).parent / "data"
 RUNS = Path(__file__).parent / "runs"
@@ -58,12 +62,32 @@ class DiffusionRecipe:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClassifierRecipe:
+    """The judge of generated pictures."""
+
+    steps: int = 900
+    batch_size: int = 64
+    learning_rate: float = 3e-3
+    channels: tuple[int, ...] = (32, 64, 128, 192)
+    #: Convolutions at each size; the first of them halves the picture.
+    convolutions: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """A whole run: `python -m training.train NAME` writes to training/runs/NAME."""
 
     name: str
     vae: VAERecipe
     diffusion: DiffusionRecipe
+    classifier: ClassifierRecipe = ClassifierRecipe()
+    #: All things that were prepared, or those that things.toml chooses; and of them the first few.
+    everything: bool = False
+    most: int | None = None
+    styles: tuple[str, ...] = (DEFAULT_STYLE,)
+    places: tuple[str, ...] = (CENTRED,)
+    #: Whether captions also use emojibase's tags, where a tag is one thing's alone.
+    tags: bool = False
     seed: int = 0
     threads: int | None = None
     device: str = "cpu"
@@ -71,31 +95,39 @@ class Recipe:
     autocast: str | None = None
     compile: bool = False
     checkpoint_minutes: float = 4.0
-    #: Share of the thing and background pairs that training never sees.
+    #: Share of the pairs of picture (a thing in a style) and background that training never sees.
     held_out: float = 0.1
 
+
+TOY = Recipe(
+    name="toy",
+    vae=VAERecipe(minutes=0.02, block_out_channels=(8, 8, 8, 16), crop_size=32),
+    diffusion=DiffusionRecipe(
+        minutes=0.03,
+        block_out_channels=(16, 16, 32),
+        attention_heads=2,
+        norm_num_groups=8,
+        text_hidden_size=16,
+        text_layers=1,
+        text_heads=2,
+        text_steps=3,
+        text_captions=4,
+        captions=4,
+        noise_levels=2,
+    ),
+    classifier=ClassifierRecipe(steps=5, batch_size=8, channels=(8, 8, 8, 8)),
+    most=8,
+    styles=tuple(STYLES),
+    places=(CENTRED, "small", "top left"),
+    tags=True,
+    checkpoint_minutes=0.01,
+)
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        Recipe(
-            name="toy",
-            vae=VAERecipe(minutes=0.02, block_out_channels=(8, 8, 8, 16), crop_size=32),
-            diffusion=DiffusionRecipe(
-                minutes=0.03,
-                block_out_channels=(16, 16, 32),
-                attention_heads=2,
-                norm_num_groups=8,
-                text_hidden_size=16,
-                text_layers=1,
-                text_heads=2,
-                text_steps=3,
-                text_captions=4,
-                captions=4,
-                noise_levels=2,
-            ),
-            checkpoint_minutes=0.01,
-        ),
+        TOY,
+        replace(TOY, name="toy-compiled", autocast="bfloat16", compile=True),
         Recipe(
             name="cpu",
             vae=VAERecipe(minutes=40),
@@ -104,8 +136,22 @@ RECIPES: dict[str, Recipe] = {
         ),
         Recipe(
             name="h100",
-            vae=VAERecipe(minutes=6, batch_size=512, whole_pictures=0.5),
-            diffusion=DiffusionRecipe(minutes=14, captions=512, noise_levels=2),
+            vae=VAERecipe(minutes=4.5, batch_size=512, whole_pictures=0.5, ema_decay=0.999),
+            diffusion=DiffusionRecipe(
+                minutes=11,
+                text_steps=2000,
+                text_captions=512,
+                captions=512,
+                noise_levels=2,
+                ema_decay=0.9995,
+            ),
+            classifier=ClassifierRecipe(
+                steps=4000, batch_size=512, channels=(64, 128, 256, 384), convolutions=2
+            ),
+            everything=True,
+            styles=tuple(STYLES),
+            places=tuple(PLACES),
+            tags=True,
             device="cuda",
             autocast="bfloat16",
             compile=True,

@@ -19,9 +19,12 @@ from training.parallel import average_gradients, rank, workers
 from training.schedule import NUM_TRAIN_TIMESTEPS, add_noise, alphas_cumprod
 
 
-def draw_timesteps(captions: int, levels: int, exponent: float) -> torch.Tensor:
+def draw_timesteps(
+    captions: int, levels: int, exponent: float, device: torch.device
+) -> torch.Tensor:
     """Timesteps (captions × levels,), spread evenly within each caption, then leaning."""
-    strata = ((torch.arange(levels) + torch.rand(captions, levels)) / levels) ** exponent
+    within = torch.rand(captions, levels, device=device)
+    strata = ((torch.arange(levels, device=device) + within) / levels) ** exponent
     return (strata * NUM_TRAIN_TIMESTEPS).long().clamp_max(NUM_TRAIN_TIMESTEPS - 1).flatten()
 
 
@@ -41,8 +44,7 @@ def velocity_loss(
     prompt_embeds = model.text_encoder(input_ids).last_hidden_state
     prompt_embeds = prompt_embeds.repeat_interleave(levels, dim=0)
     latents = latents.repeat_interleave(levels, dim=0)
-    timesteps = draw_timesteps(len(input_ids), levels, recipe.timestep_exponent)
-    timesteps = timesteps.to(latents.device)
+    timesteps = draw_timesteps(len(input_ids), levels, recipe.timestep_exponent, latents.device)
     noisy, velocity = add_noise(latents, torch.randn_like(latents), signal[timesteps])
     noisy = noisy.to(memory_format=torch.channels_last)
     predicted = model.unet(noisy, timesteps, prompt_embeds).sample
@@ -55,8 +57,11 @@ def train_diffusion(
     recipe: Recipe,
     run: Path,
     resume: bool = False,
+    until: float | None = None,
 ) -> Model:
     """Train for the recipe's minutes, from where run/text.pt left the text encoder.
+
+    Stops earlier if the monotonic clock reaches `until`, and can then be resumed.
 
     Returns the averaged model, which run/diffusion.pt holds too.
     """
@@ -66,7 +71,7 @@ def train_diffusion(
     average = MovingAverage(networks, settings.ema_decay)
     optimizer = build_optimizer(networks, model, settings)
     signal = alphas_cumprod().to(recipe.device)
-    budget, step = Budget(settings.minutes), 0
+    spent, step = 0.0, 0
     taught = load_checkpoint(run / "text.pt")
     if taught is not None:
         model.text_encoder.load_state_dict(taught["text_encoder"])
@@ -75,11 +80,11 @@ def train_diffusion(
     if state is not None:
         networks.load_state_dict(state["networks"])
         average.load_state_dict(state["average"])
-        model.table = state["table"]
+        model.table = state["table"].float()
         # A run that begins from exported weights has no moments yet.
         if "optimizer" in state:
             optimizer.load_state_dict(state["optimizer"])
-        budget, step = Budget(settings.minutes, state["spent"]), state["step"]
+        spent, step = state["spent"], state["step"]
         batches.rng.seed(recipe.seed + workers() * step + rank())
     torch.manual_seed(recipe.seed + workers() * step + rank())
 
@@ -94,13 +99,22 @@ def train_diffusion(
         }
         save_checkpoint(run / "diffusion.pt", state)
 
-    loss_of = torch.compile(velocity_loss) if recipe.compile else velocity_loss
-    mean_loss, seen, saved = 0.0, 0, budget.spent
+    loss_of = velocity_loss
+    coming = batches.draw_ahead()
+    if recipe.compile:
+        loss_of = torch.compile(velocity_loss, dynamic=False)
+        # Compiled before the budget's clock starts, as in vae.py.
+        input_ids, targets = (part.to(recipe.device) for part in next(coming))
+        with autocast(recipe):
+            loss_of(model, input_ids, targets, settings, signal).backward()
+        optimizer.zero_grad()
+    budget = Budget(settings.minutes, spent, until)
+    mean_loss, seen, saved = torch.zeros((), device=recipe.device), 0, budget.spent
     fraction = budget.fraction
-    while fraction < 1:
+    while fraction < 1 and not budget.is_interrupted:
         for group in optimizer.param_groups:
             group["lr"] = group["base"] * learning_rate_factor(fraction)
-        input_ids, targets = (part.to(recipe.device) for part in batches.draw())
+        input_ids, targets = (part.to(recipe.device) for part in next(coming))
         with autocast(recipe):
             loss = loss_of(model, input_ids, targets, settings, signal)
         loss.backward()
@@ -111,7 +125,8 @@ def train_diffusion(
         average.update()
         step += 1
         seen += 1
-        mean_loss += (float(loss.detach()) - mean_loss) / min(seen, 100)
+        # Read only when printed: reading waits for the device.
+        mean_loss += (loss.detach() - mean_loss) / min(seen, 100)
         if step % 50 == 0 and rank() == 0:
             samples = step * settings.captions * settings.noise_levels
             report = f"diffusion {samples} samples {budget.spent:.1f} min loss {mean_loss:.4f}"
@@ -136,5 +151,5 @@ def load_trained_model(model: Model, recipe: Recipe, run: Path) -> tuple[Model, 
     average.load_state_dict(state["average"])
     average.copy_to(networks)
     networks.eval()
-    model.table = state["table"]
+    model.table = state["table"].float()
     return model, {key: state[key] for key in ("spent", "step")}

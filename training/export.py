@@ -40,6 +40,13 @@ PIPELINE = {
     "image_encoder": (None, None),
 }
 
+#: Prompts that suit a model with several styles and places, before those that suit every one.
+STYLED_EXAMPLES = (
+    "flat fox, small, in the corner",
+    "a cartoon of an octopus on a yellow background",
+    "a large flat pineapple on a purple background",
+    "a cartoon penguin in the top left corner on a blue background",
+)
 EXAMPLES = (
     "a red apple",
     "a fox on a blue background",
@@ -100,11 +107,23 @@ def export_pipeline(
             folder / "things.json",
             {
                 "things": sorted(things.names, key=str.lower),
+                "styles": list(recipe.styles),
+                "places": list(recipe.places),
                 "backgrounds": list(BACKGROUNDS),
-                "examples": list(EXAMPLES),
+                "examples": [*(STYLED_EXAMPLES if len(recipe.styles) > 1 else ()), *EXAMPLES],
             },
         )
         replace_files(folder, target)
+
+
+def export_run(things: Things, recipe: Recipe, run: Path, target: Path, data: Path = DATA) -> None:
+    """Write the averaged weights in `run` as a pipeline under `target`."""
+    size = things.pictures.shape[-1]
+    model, facts = load_trained_model(build_model(things, recipe, data, size // 8), recipe, run)
+    vae = balanced(load_trained_vae(recipe, run, size), load_latents(run / "latents.pt"))
+    tokenizer = CLIPTokenizer.from_pretrained(data / "tokenizer")
+    export_pipeline(model, vae, recipe, things, target, tokenizer)
+    print(f"{target}: step {facts['step']}, {facts['spent']:.0f} minutes of training", flush=True)
 
 
 def main() -> None:
@@ -113,12 +132,8 @@ def main() -> None:
     parser.add_argument("--to", type=Path, default=POCKET, help="the pipeline's folder")
     arguments = parser.parse_args()
     recipe, run = RECIPES[arguments.recipe], RUNS / arguments.recipe
-    things = load_things(DATA / "pictures.npz")
-    model, facts = load_trained_model(build_model(things, recipe), recipe, run)
-    vae = balanced(load_trained_vae(recipe, run), load_latents(run / "latents.pt"))
-    tokenizer = CLIPTokenizer.from_pretrained(DATA / "tokenizer")
-    export_pipeline(model, vae, recipe, things, arguments.to, tokenizer)
-    print(f"{arguments.to}: step {facts['step']}, {facts['spent']:.0f} minutes of training")
+    things = load_things(DATA / "pictures.npz", recipe)
+    export_run(things, recipe, run, arguments.to)
 
 
 if __name__ == "__main__":

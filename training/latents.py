@@ -1,7 +1,8 @@
-"""Every thing on every named background, encoded once."""
+"""Every picture in every place on every named background, encoded once."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +11,15 @@ from diffusers import AutoencoderKL
 
 from training.balance import balance_channels
 from training.checkpoint import load_checkpoint, save_checkpoint
-from training.pictures import Things, background_colours, composite
+from training.config import Recipe
+from training.pictures import Things, background_colours, composite, place_pictures, views
+from training.places import CENTRED
+from training.vae import load_trained_vae
 
 
 @dataclass(frozen=True)
 class EncodedThings:
-    """Scaled latents (things, backgrounds, 4, height, width), and what brought them there."""
+    """Scaled latents (views, backgrounds, 4, height, width), and what brought them there."""
 
     latents: torch.Tensor
     mean: torch.Tensor
@@ -28,32 +32,45 @@ class EncodedThings:
 
 
 @torch.inference_mode()
-def encode_things(vae: AutoencoderKL, things: Things) -> EncodedThings:
-    """Encode all pairs with an autoencoder that is not balanced yet."""
-    colours = background_colours()
+def encode_things(
+    vae: AutoencoderKL, things: Things, places: Sequence[str] = (CENTRED,), at_once: int = 1
+) -> EncodedThings:
+    """Encode all pairs with an autoencoder that is not balanced yet, `at_once` views a time.
+
+    The latents stay where the autoencoder is.
+    """
+    colours, every = background_colours(), views(things, places)
     rows = []
-    for picture in things.pictures:
-        pictures = composite(picture.expand(len(colours), -1, -1, -1), colours)
-        posterior = vae.encode(pictures.to(vae.device)).latent_dist
-        rows.append(posterior.mode().float().cpu())
-    latents = torch.stack(rows)
+    for start in range(0, len(every), at_once):
+        pictures = place_pictures(things, every[start : start + at_once]).to(vae.device)
+        pictures = pictures.repeat_interleave(len(colours), dim=0)
+        pixels = composite(pictures, colours.repeat(len(pictures) // len(colours), 1))
+        rows.append(vae.encode(pixels).latent_dist.mode().float())
+    latents = torch.cat(rows).unflatten(0, (len(every), len(colours)))
     mean, std = latents.mean((0, 1, 3, 4)), latents.std((0, 1, 3, 4))
     return EncodedThings((latents - mean.view(-1, 1, 1)) / std.view(-1, 1, 1), mean, std)
 
 
 def save_latents(path: Path, encoded: EncodedThings) -> None:
     """Keep the latents in half precision beside the run's checkpoints."""
-    save_checkpoint(
-        path, {"latents": encoded.latents.half(), "mean": encoded.mean, "std": encoded.std}
-    )
+    state = {"latents": encoded.latents.half(), "mean": encoded.mean, "std": encoded.std}
+    save_checkpoint(path, {name: tensor.cpu() for name, tensor in state.items()})
 
 
-def load_latents(path: Path) -> EncodedThings:
-    """What save_latents wrote."""
+def load_latents(path: Path, device: str = "cpu") -> EncodedThings:
+    """What save_latents wrote; the latents stay in half precision, on a device."""
     state = load_checkpoint(path)
     if state is None:
         raise FileNotFoundError(f"{path} is missing: train the autoencoder first")
-    return EncodedThings(state["latents"].float(), state["mean"], state["std"])
+    return EncodedThings(state["latents"].to(device), state["mean"], state["std"])
+
+
+def encode_run(things: Things, recipe: Recipe, run: Path) -> None:
+    """Write run/latents.pt with the autoencoder in run/vae.pt, on the recipe's device."""
+    vae = load_trained_vae(recipe, run, things.pictures.shape[-1]).to(recipe.device)
+    at_once = 1 if recipe.device == "cpu" else 64
+    encoded = encode_things(vae, things.to(recipe.device), recipe.places, at_once)
+    save_latents(run / "latents.pt", encoded)
 
 
 def balanced(vae: AutoencoderKL, encoded: EncodedThings) -> AutoencoderKL:

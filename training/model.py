@@ -15,6 +15,7 @@ from training.config import DATA, DiffusionRecipe, Recipe
 from training.pictures import Things
 from training.text_encoder import TOKEN_STD, Vocabulary, build_text_encoder
 from training.word_vectors import project
+from training.words import words_for
 
 
 def build_unet(recipe: DiffusionRecipe, sample_size: int = 16) -> UNet2DConditionModel:
@@ -58,7 +59,9 @@ def build_model(things: Things, recipe: Recipe, data: Path = DATA, sample_size: 
     """Untrained networks for these things, from what training.prepare wrote."""
     torch.manual_seed(recipe.seed)
     tokenizer = CLIPTokenizer.from_pretrained(data / "tokenizer")
-    vocabulary = Vocabulary(tokenizer, ["", *caption_words(things.names)])
+    spoken = words_for(things, recipe.tags, recipe.seed).spoken
+    texts = caption_words(spoken, recipe.styles, recipe.places)
+    vocabulary = Vocabulary(tokenizer, ["", *texts])
     with np.load(data / "word_vectors.npz") as arrays:
         table = project(arrays["vectors"], recipe.diffusion.text_hidden_size, TOKEN_STD)
     text_encoder = build_text_encoder(recipe.diffusion, vocabulary, table)

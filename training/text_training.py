@@ -24,7 +24,7 @@ from training.parallel import average_gradients, rank, workers
 class PictureCodes:
     """What pictures look like in a few numbers.
 
-    `codes` (things, backgrounds, size) have unit spread; `weights` (size,) sum to one and give
+    `codes` (views, backgrounds, size) have unit spread; `weights` (size,) sum to one and give
     back part of each component's importance.
     """
 
@@ -33,8 +33,8 @@ class PictureCodes:
 
 
 def picture_codes(latents: torch.Tensor, size: int) -> PictureCodes:
-    """Codes of latents (things, backgrounds, channels, height, width)."""
-    flat = latents.flatten(2).flatten(0, 1)
+    """Codes of latents (views, backgrounds, channels, height, width)."""
+    flat = latents.float().flatten(2).flatten(0, 1)
     flat = flat - flat.mean(0)
     size = min(size, *flat.shape)
     _, basis = torch.linalg.eigh(flat.T @ flat)

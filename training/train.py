@@ -8,12 +8,12 @@ from training.batches import Batches
 from training.config import DATA, RECIPES, RUNS
 from training.device import set_up
 from training.diffusion import train_diffusion
-from training.latents import encode_things, load_latents, save_latents
+from training.latents import encode_run, load_latents
 from training.model import build_model
 from training.parallel import rank, wait_for_all
 from training.pictures import load_things
 from training.text_training import train_text
-from training.vae import load_trained_vae, train_vae
+from training.vae import train_vae
 
 PARTS = ("vae", "latents", "text", "diffusion")
 
@@ -28,15 +28,14 @@ def main() -> None:
     run = RUNS / recipe.name
     parts = PARTS if arguments.only is None else (arguments.only,)
     set_up(recipe)
-    things = load_things(DATA / "pictures.npz")
+    things = load_things(DATA / "pictures.npz", recipe)
     if "vae" in parts:
         train_vae(things, recipe, run, arguments.resume)
     if "latents" in parts and rank() == 0:
-        vae = load_trained_vae(recipe, run).to(recipe.device)
-        save_latents(run / "latents.pt", encode_things(vae, things))
+        encode_run(things, recipe, run)
     wait_for_all()
     if "text" in parts or "diffusion" in parts:
-        latents = load_latents(run / "latents.pt").latents
+        latents = load_latents(run / "latents.pt", recipe.device).latents
         model = build_model(things, recipe)
         batches = Batches(things, latents, model, recipe)
         if "text" in parts:

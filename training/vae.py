@@ -7,6 +7,7 @@ without the discriminator).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -19,7 +20,7 @@ from training.config import Recipe, VAERecipe
 from training.device import autocast
 from training.ema import MovingAverage
 from training.parallel import average_gradients, rank, workers
-from training.pictures import Things, background_colours, composite
+from training.pictures import Things, View, background_colours, composite, place_pictures, views
 
 
 def build_vae(recipe: VAERecipe, sample_size: int = 128) -> AutoencoderKL:
@@ -38,20 +39,36 @@ def build_vae(recipe: VAERecipe, sample_size: int = 128) -> AutoencoderKL:
     )
 
 
-def draw_pictures(things: Things, recipe: VAERecipe, generator: torch.Generator) -> torch.Tensor:
-    """A training batch: crops, or now and then whole pictures, on named and random colours."""
-    whole = float(torch.rand((), generator=generator)) < recipe.whole_pictures
+def crop(pictures: torch.Tensor, corners: torch.Tensor, size: int) -> torch.Tensor:
+    """A square of each picture (batch, 4, height, width), from its corner (batch, 2) on."""
+    corners = corners.to(pictures.device)
+    along = torch.arange(size, device=pictures.device)
+    rows = (corners[:, :1] + along)[:, :, None]
+    columns = (corners[:, 1:] + along)[:, None, :]
+    batch = torch.arange(len(pictures), device=pictures.device)[:, None, None]
+    return pictures.permute(0, 2, 3, 1)[batch, rows, columns].permute(0, 3, 1, 2).contiguous()
+
+
+def draw_pictures(
+    things: Things,
+    every: Sequence[View],
+    recipe: VAERecipe,
+    generator: torch.Generator,
+    whole: bool | None = None,
+) -> torch.Tensor:
+    """A training batch of some of the views, on named and random colours.
+
+    It holds crops, or now and then whole pictures, unless `whole` says which.
+    """
+    chance = float(torch.rand((), generator=generator))
+    whole = chance < recipe.whole_pictures if whole is None else whole
     size = things.pictures.shape[-1] if whole else recipe.crop_size
     count = recipe.batch_size // workers()
     count = max(count // 4, 1) if whole else count
-    rows = torch.randint(len(things.names), (count,), generator=generator)
+    rows = torch.randint(len(every), (count,), generator=generator)
     corners = torch.randint(things.pictures.shape[-1] - size + 1, (count, 2), generator=generator)
-    crops = torch.stack(
-        [
-            things.pictures[row, :, top : top + size, left : left + size]
-            for row, (top, left) in zip(rows.tolist(), corners.tolist(), strict=True)
-        ]
-    )
+    pictures = place_pictures(things, [every[row] for row in rows.tolist()])
+    crops = crop(pictures, corners, size)
     mirrored = torch.rand(count, generator=generator) < 0.3
     crops[mirrored] = crops[mirrored].flip(-1)
     named = background_colours()
@@ -77,23 +94,34 @@ def vae_loss(vae: AutoencoderKL, pictures: torch.Tensor, recipe: VAERecipe) -> t
     return loss + recipe.kl_weight * kl
 
 
-def train_vae(things: Things, recipe: Recipe, run: Path, resume: bool = False) -> AutoencoderKL:
-    """Train for the recipe's minutes; returns the averaged weights, also in run/vae.pt."""
+def train_vae(
+    things: Things,
+    recipe: Recipe,
+    run: Path,
+    resume: bool = False,
+    until: float | None = None,
+) -> AutoencoderKL:
+    """Train for the recipe's minutes, or `until` a time of the monotonic clock.
+
+    Returns the averaged weights, which run/vae.pt holds too.
+    """
     settings = recipe.vae
+    things = things.to(recipe.device)
+    every = views(things, recipe.places)
     torch.manual_seed(recipe.seed)
     vae = build_vae(settings, things.pictures.shape[-1])
     vae = vae.to(recipe.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = MovingAverage(vae, settings.ema_decay)
     optimizer = torch.optim.AdamW(vae.parameters(), settings.learning_rate, (0.9, 0.99))
     generator = torch.Generator().manual_seed(recipe.seed + rank())
-    budget, step = Budget(settings.minutes), 0
+    spent, step = 0.0, 0
     state = load_checkpoint(run / "vae.pt") if resume else None
     if state is not None:
         vae.load_state_dict(state["vae"])
         average.load_state_dict(state["average"])
         if "optimizer" in state:
             optimizer.load_state_dict(state["optimizer"])
-        budget, step = Budget(settings.minutes, state["spent"]), state["step"]
+        spent, step = state["spent"], state["step"]
         generator.manual_seed(recipe.seed + workers() * step + rank())
 
     def checkpoint() -> None:
@@ -108,14 +136,25 @@ def train_vae(things: Things, recipe: Recipe, run: Path, resume: bool = False) -
             },
         )
 
-    loss_of = torch.compile(vae_loss) if recipe.compile else vae_loss
-    mean_loss, seen, saved = 0.0, 0, budget.spent
+    loss_of = vae_loss
+    if recipe.compile:
+        loss_of = torch.compile(vae_loss, dynamic=False)
+        # Both sizes are compiled before the budget's clock starts, so that its first hundredth
+        # is a warm-up of the learning rate.
+        for whole in (False, True):
+            pictures = draw_pictures(things, every, settings, generator, whole)
+            with autocast(recipe):
+                loss = loss_of(vae, pictures.to(memory_format=torch.channels_last), settings)
+            loss.backward()
+        optimizer.zero_grad()
+    budget = Budget(settings.minutes, spent, until)
+    mean_loss, seen, saved = torch.zeros((), device=recipe.device), 0, budget.spent
     fraction = budget.fraction
-    while fraction < 1:
+    while fraction < 1 and not budget.is_interrupted:
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * learning_rate_factor(fraction)
-        pictures = draw_pictures(things, settings, generator)
-        pictures = pictures.to(recipe.device, memory_format=torch.channels_last)
+        pictures = draw_pictures(things, every, settings, generator)
+        pictures = pictures.to(memory_format=torch.channels_last)
         with autocast(recipe):
             loss = loss_of(vae, pictures, settings)
         loss.backward()
@@ -126,7 +165,8 @@ def train_vae(things: Things, recipe: Recipe, run: Path, resume: bool = False) -
         average.update()
         step += 1
         seen += 1
-        mean_loss += (float(loss.detach()) - mean_loss) / min(seen, 100)
+        # Read only when printed: reading waits for the device.
+        mean_loss += (loss.detach().float() - mean_loss) / min(seen, 100)
         if step % 100 == 0 and rank() == 0:
             print(f"vae {step} {budget.spent:.1f} min loss {mean_loss:.4f}", flush=True)
         if rank() == 0 and budget.spent - saved > recipe.checkpoint_minutes:

@@ -2,6 +2,7 @@
 
 Writes the checkpoints that a run of the same sizes would have left, less its optimizers' moments,
 so that `python -m training.train cpu --resume --only diffusion` trains what is published further.
+A recipe with more things, styles or places than the weights know begins from them as well.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def warm_start(model: Model, things: Things, recipe: Recipe, run: Path, folder: 
         run / "vae.pt",
         {"vae": vae.state_dict(), "average": average.state_dict(), "spent": 0.0, "step": 0},
     )
-    save_latents(run / "latents.pt", encode_things(vae, things))
+    save_latents(run / "latents.pt", encode_things(vae, things, recipe.places))
     take_weights(model, folder)
     networks = model.networks()
     save_checkpoint(
@@ -61,7 +62,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=POCKET, help="the pipeline's folder")
     arguments = parser.parse_args()
     recipe = RECIPES[arguments.recipe]
-    things = load_things(DATA / "pictures.npz")
+    things = load_things(DATA / "pictures.npz", recipe)
     torch.manual_seed(recipe.seed)
     model = build_model(things, recipe)
     warm_start(model, things, recipe, RUNS / recipe.name, arguments.model)

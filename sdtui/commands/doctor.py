@@ -29,6 +29,11 @@ def doctor(
                 _print(finding)
     if as_json:
         print(json.dumps([asdict(finding) for finding in found], indent=2))
+    elif sys.stdin.isatty() and sys.stdout.isatty():
+        from sdtui.commands.sample_pictures import print_samples
+        from sdtui.commands.terminal_answers import ask_terminal
+
+        print_samples(ask_terminal()[0])
     return int(any(finding.state == findings.BROKEN for finding in found))
 
 

@@ -116,7 +116,41 @@ def terminal(environment: Mapping[str, str] = os.environ) -> list[Finding]:
         remedy = "The interface wants 80 by 24, and at least 60 by 20." if small else ""
         value = f"{term}, {columns}×{lines}"
         found = [Finding("terminal", WARN if small else OK, value, remedy)]
-    return [*found, _colors(environment), _link(environment)]
+    return [*found, _colors(environment), *_graphics(found[0]), _link(environment)]
+
+
+def _graphics(terminal: Finding) -> list[Finding]:
+    """What the terminal was asked and has answered, and the renderer that comes of it."""
+    from sdtui.commands.terminal_answers import PATIENCE_SECONDS, ask_terminal
+    from sdtui.tui.renderers.choice import AUTO, RendererChoice, available, wanted_renderer
+
+    try:
+        wanted = wanted_renderer()
+    except SdtuiError as error:
+        return [Finding("renderer", WARN, *_said(error))]
+    if terminal.value == "none":
+        return []
+    answers, seconds = ask_terminal()
+    choice = RendererChoice(wanted, answers)
+    name = choice.name(no_color=bool(os.environ.get("NO_COLOR")))
+    by = AUTO if wanted == AUTO else "as SDTUI_RENDERER says"
+    renderer = Finding("renderer", OK, f"{name} ({by}); also {', '.join(available(answers))}")
+    if not answers.is_complete:
+        value = f"no answer within {PATIENCE_SECONDS:.0f} s, so half blocks"
+        return [Finding("graphics", WARN, value, "Name a renderer: sdtui --renderer."), renderer]
+    cell = "{}×{} pixels".format(*answers.cell) if answers.cell else "unknown"
+    said = (
+        f"{answers.name or 'no name'}; Kitty graphics {_yes(answers.kitty)}, "
+        f"Sixel {_yes(answers.sixel)}, a cell {cell}; {seconds * 1000:.0f} ms"
+    )
+    remedy = ""
+    if os.environ.get("TMUX") and not answers.kitty:
+        remedy = "tmux passes Kitty's pictures on with: set -g allow-passthrough on"
+    return [Finding("graphics", OK, said, remedy), renderer]
+
+
+def _yes(answer: bool) -> str:
+    return "yes" if answer else "no"
 
 
 def _colors(environment: Mapping[str, str]) -> Finding:

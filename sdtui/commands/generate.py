@@ -80,6 +80,8 @@ def generate(
         )
     try:
         validate("batch", batch)
+        # An empty path would be the current folder.
+        validate("model", model)
     except ParameterError as error:
         raise _as_option(error) from error
     outputs = delivery.places(output, batch, force=force)

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-# diffusers reads this when it is imported.
-os.environ["DIFFUSERS_DISABLE_REMOTE_CODE"] = "1"
-
 import diffusers
 import huggingface_hub
+import torch
 import transformers
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer

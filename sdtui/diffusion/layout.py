@@ -118,7 +118,9 @@ def check_model_index(folder: Path) -> None:
     index = read_json(folder / MODEL_INDEX)
     for component in COMPONENTS:
         entry = index.get(component)
-        class_name = entry[1] if isinstance(entry, list) and len(entry) == 2 else None
+        class_name = entry[-1] if isinstance(entry, list) and len(entry) == 2 else None
+        if not isinstance(class_name, str):
+            class_name = None
         allowed = _CLASSES.get(component)
         if class_name is None or (allowed is not None and class_name not in allowed):
             wanted = " or ".join(sorted(allowed)) if allowed else "a scheduler"

@@ -108,6 +108,13 @@ ACTIONS: tuple[Action, ...] = (
         footer=6,
     ),
     Action(
+        name="renderer",
+        keys=("f12", "b"),
+        target="screen.next_renderer",
+        help="Show pictures in another way: finer blocks, pixels, characters",
+        group="view",
+    ),
+    Action(
         name="history",
         keys=("f3", "h"),
         target="screen.history",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from sdtui.tui.bridge import Connect
     from sdtui.tui.driver import TerminalDriver
+    from sdtui.tui.terminal_answers import TerminalAnswered
 
 _SECOND_CTRL_C_SECONDS = 2.0
 
@@ -127,6 +128,11 @@ class SdtuiApp(App[None]):
         """The terminal answered: the preview's pace hangs on it."""
         if self.main.is_filled:
             self.main.run_view.preview.terminal_answered()
+
+    def on_terminal_answered(self, message: TerminalAnswered) -> None:
+        """The terminal said what it can show."""
+        if self.main.is_filled:
+            self.main.run_view.preview.take_answers(message.answers)
 
     def _handle_exception(self, error: Exception) -> None:
         """The first cause of the end stands: what fails in an ending application is no defect.

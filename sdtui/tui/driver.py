@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _READ_BYTES = 4096
-_MOST_WAITING = 64 * 1024
-"""Characters, about one large screen in full colour; with more, the terminal is behind."""
+_MOST_WAITING_PER_CELL = 210
+"""Characters; with more, the terminal is behind. What is painted when it has caught up must not put
+it behind again: half blocks take up to 40 a cell, and Sixel on top of them up to 160."""
 _TICK_SECONDS = 0.1
 """How often the parser is asked whether a lone ESC was the key, and the ends are looked for."""
 
@@ -75,6 +76,7 @@ class TerminalDriver(LinuxDriver):
         self._output = _Output(
             terminal.fileno(),
             terminal.encoding,
+            most_waiting=lambda: self._app.size.area * _MOST_WAITING_PER_CELL,
             when_gone=partial(self._tell, signal.SIGHUP),
             when_behind=lambda behind: self._loop.call_soon_threadsafe(self._draw, behind),
         )
@@ -152,8 +154,9 @@ class TerminalDriver(LinuxDriver):
 class _Output(threading.Thread):
     """Writes what it is given, in order; once the terminal is gone, it goes nowhere.
 
-    `when_gone` is called once then; `when_behind` with True when too much waits because the
-    terminal takes nothing, and with False when all of it has been taken. Both from any thread.
+    `when_gone` is called once then; `when_behind` with True when more than `most_waiting` waits
+    because the terminal takes nothing, and with False when all of it has been taken. Both from any
+    thread.
     """
 
     def __init__(
@@ -161,12 +164,14 @@ class _Output(threading.Thread):
         descriptor: int,
         encoding: str,
         *,
+        most_waiting: Callable[[], int],
         when_gone: Callable[[], object],
         when_behind: Callable[[bool], object],
     ) -> None:
         super().__init__(name="terminal-output", daemon=True)
         self._descriptor = descriptor
         self._encoding = encoding
+        self._most_waiting = most_waiting
         self._when_gone = when_gone
         self._when_behind = when_behind
         self._changed = threading.Condition()
@@ -178,7 +183,7 @@ class _Output(threading.Thread):
         """Add text to what waits; returns at once."""
         with self._changed:
             self._waiting.append(text)
-            if not self._is_behind and sum(map(len, self._waiting)) > _MOST_WAITING:
+            if not self._is_behind and sum(map(len, self._waiting)) > self._most_waiting():
                 self._is_behind = True
                 self._when_behind(True)
             self._changed.notify()

@@ -13,9 +13,8 @@ from rich.style import Style
 from rich_pixels import HalfcellRenderer
 from textual.strip import Strip
 
-from sdtui.tui.renderers import Frame
+from sdtui.tui.renderers import Frame, fit
 from sdtui.tui.renderers.ascii_ramp import AsciiRamp
-from sdtui.tui.renderers.half_blocks import fit
 
 
 def cells(png: bytes, columns: int, rows: int) -> tuple[int, int]:
@@ -42,4 +41,6 @@ def still_without_colour(
     """
     with Image.open(BytesIO(png), formats=["PNG"]) as image:
         frame = Frame(image.convert("RGB").tobytes(), *image.size)
-    return AsciiRamp(style, dark=dark).strips(frame, columns, rows)
+    ramp = AsciiRamp(style, dark=dark)
+    ramp.draw(frame, columns, rows)
+    return list(ramp.strips())

@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from textual import events
-from textual._xterm_parser import XTermParser
 from textual.keys import Keys
 from textual.message import Message
+
+from sdtui.tui.terminal_answers import AnswerParser
 
 _SHORTEST_BURST = 100
 _WHITESPACE = {"enter": "\n", "ctrl+j": "\n", "tab": "\t"}
 """What these keys stand for where they come in the middle of a burst of text."""
 
 
-class InputParser(XTermParser):
-    """Textual's parser, to which a key that does not exist is none."""
+class InputParser(AnswerParser):
+    """Textual's parser, to which a key that does not exist is none, and an answer no key."""
 
     def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterator[events.Key]:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -42,6 +43,29 @@ def test_in_a_terminal_its_size_and_colours_are_told() -> None:
         assert terminal.wait_for_exit() == 0
     assert "xterm-256color, 130×50" in terminal.text
     assert "24 bits (COLORTERM=truecolor)" in terminal.text
+
+
+def test_a_terminal_is_asked_what_it_shows_and_shows_a_picture_in_each_way() -> None:
+    with Terminal([*SDTUI, "doctor"], columns=130, lines=90) as terminal:
+        terminal.wait_for(lambda _: b"\x1b[c" in terminal.output)
+        terminal.send("\x1bP>|XTerm(379)\x1b\\\x1b[6;18;9t\x1b[?64;4;22c")
+        assert terminal.wait_for_exit() == 0
+    # The terminal of the tests knows no Sixel and would print it.
+    text = re.sub(r"\x1bP0.*?\x1b\\", "", terminal.output.decode(), flags=re.DOTALL)
+    assert "XTerm(379); Kitty graphics no, Sixel yes, a cell 9×18 pixels" in text
+    assert "sixel (auto); also half, quadrant, sextant, sixel, ascii" in text
+    assert "62;4;22c" not in text
+    lines = text.splitlines()
+    for name in ("half", "quadrant", "sextant", "sixel", "ascii"):
+        assert name in lines
+    assert "kitty" not in lines
+    assert b"\x1bP0;1;0q" in terminal.output
+
+
+def test_a_terminal_that_says_nothing_gets_half_blocks() -> None:
+    with Terminal([*SDTUI, "doctor"], columns=130, lines=90) as terminal:
+        assert terminal.wait_for_exit() == 0
+    assert "no answer within 1 s, so half blocks" in terminal.text
 
 
 def test_a_broken_torch_is_a_finding_and_the_rest_is_still_told(

@@ -47,6 +47,7 @@ def events(out: str) -> list[dict[str, Any]]:
         (["x", "--scheduler", "[/]"], "--scheduler: is not one that sdtui knows", 2),
         ([""], "prompt: is empty", 2),
         (["x" * 20_001], "prompt: has 20,001 characters", 2),
+        (["x", "--model", ""], "--model: is empty", 2),
         (["x", "--model", "nope\x1b[2J"], "nope␛[2J is neither", 3),
         (["x", "-o", "apple.jpg"], "is no PNG", 2),
         (["x", "-o", "/nowhere/apple.png"], "-o: /nowhere is no folder", 2),

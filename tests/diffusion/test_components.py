@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -177,6 +178,12 @@ def test_parts_of_another_kind_are_refused(model: Path, component: str, class_na
     assert component in error.message
 
 
+def test_a_part_whose_class_is_no_name_is_refused(model: Path) -> None:
+    change_json(model / "model_index.json", unet=["diffusers", ["UNet2DConditionModel"]])
+
+    assert "names nothing as unet" in refusal(model).message
+
+
 def test_a_model_with_a_second_text_encoder_is_refused(model: Path) -> None:
     second = {"text_encoder_2": ["transformers", "CLIPTextModelWithProjection"]}
     change_json(model / "model_index.json", **second)
@@ -245,6 +252,24 @@ def test_a_device_that_is_not_there_is_told_with_those_that_are(device: str) -> 
 
 def test_an_unknown_precision_is_told_with_those_that_are_known() -> None:
     assert "float16" in refusal("pocket", device="cpu", dtype="int8").remedy
+
+
+@pytest.mark.parametrize("module", ["components", "decode", "preview"])
+def test_no_model_brings_code_of_its_own_whatever_the_environment_says(module: str) -> None:
+    script = (
+        f"import sdtui.diffusion.{module}; from diffusers.utils import constants; "
+        "print(constants.DIFFUSERS_DISABLE_REMOTE_CODE)"
+    )
+
+    finished = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "DIFFUSERS_DISABLE_REMOTE_CODE": "0"},
+    )
+
+    assert finished.stdout == "True\n"
 
 
 def test_loading_prints_nothing() -> None:

@@ -130,6 +130,7 @@ def commands(text: str, name: str, home: Path) -> list[list[str]]:
     ]
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("_engine")
 def test_no_foreign_sequence_reaches_the_terminal_from_any_command(sdtui_home: Path) -> None:
     (sdtui_home / "harmless").mkdir()

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from tests.terminal import Terminal
 from tests.terminal_text.corpus import CONTROL_SEQUENCES, MARKUP, TEXT, harmless
 from tests.terminal_text.sequences import Written
@@ -66,6 +68,7 @@ def put_model(home: Path, texts: Sequence[str]) -> None:
         (folder / "things.json").write_text(json.dumps({"examples": examples}))
 
 
+@pytest.mark.timeout(600)
 def test_no_foreign_sequence_reaches_the_terminal_from_any_surface(sdtui_home: Path) -> None:
     ours = shown([harmless(TEXTS[0])], sdtui_home / "harmless")
     written = shown(TEXTS, sdtui_home)

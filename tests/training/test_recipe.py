@@ -1,27 +1,41 @@
-"""The toy recipe goes from pictures to a pipeline that loads and draws."""
+"""The toy recipe goes from prepared pictures to a pipeline that loads, draws and is scored."""
 
 from __future__ import annotations
 
-import shutil
+import random
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from training.batches import Batches
+from training.captions import held_out_pairs
+from training.checkpoint import load_checkpoint, slim
 from training.config import RECIPES
-from training.diffusion import load_trained_model, train_diffusion
-from training.export import POCKET, export_pipeline
-from training.latents import balanced, encode_things, load_latents, save_latents
+from training.ema import MovingAverage
+from training.export import export_pipeline, export_run
+from training.latents import balanced, encode_things, load_latents
 from training.model import build_model
-from training.pictures import Things, composite
+from training.pictures import (
+    BACKGROUNDS,
+    Things,
+    background_colours,
+    composite,
+    load_things,
+    views,
+)
+from training.pieces import NAME, cut, join
+from training.questions import SHEET, all_questions, held_out_combinations, sheet_questions
+from training.run import run_recipe, train
 from training.sampling import draw, load_pipeline
 from training.schedule import TERMINAL_SIGNAL, alphas_cumprod
-from training.text_training import train_text
-from training.vae import load_trained_vae, train_vae
+from training.text_encoder import Vocabulary
+from training.vae import build_vae, load_trained_vae, train_vae
+from training.warm_start import warm_start
 
-TOY = RECIPES["toy"]
+TOY, CPU = RECIPES["toy"], RECIPES["cpu"]
 
 
 @pytest.fixture
@@ -31,41 +45,207 @@ def things() -> Things:
     distance = (rows[:, None] ** 2 + rows[None] ** 2).sqrt()
     discs = [(distance < radius).to(torch.uint8) * 255 for radius in (8, 14, 20, 26)]
     pictures = torch.stack([torch.stack([disc, disc // 2, disc // 4, disc]) for disc in discs])
-    return Things(pictures, ("fox", "cat", "dog", "red apple"))
+    drawn = tuple((row, "3d") for row in range(4))
+    return Things(pictures, ("fox", "cat", "dog", "red apple"), drawn)
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """What training.prepare would leave, with random word vectors."""
-    shutil.copytree(POCKET / "tokenizer", tmp_path / "data" / "tokenizer")
-    vectors = np.random.default_rng(0).standard_normal((49_408, 16), np.float32)
-    np.savez(tmp_path / "data" / "word_vectors.npz", vectors=vectors)
-    return tmp_path / "data"
+def batches_of(things: Things, data: Path, recipe=TOY) -> Batches:  # type: ignore[no-untyped-def]
+    """Batches over latents that hold their own view and background."""
+    every = views(things, recipe.places)
+    rows = torch.arange(len(every)).float().view(-1, 1, 1, 1, 1).expand(-1, 10, 1, 2, 2)
+    columns = torch.arange(10).float().view(1, -1, 1, 1, 1).expand(len(every), -1, 1, 2, 2)
+    return Batches(things, torch.cat([rows, columns], 2), build_model(things, recipe, data), recipe)
 
 
-def test_the_toy_recipe_trains_exports_and_draws(
-    things: Things, data: Path, tmp_path: Path
-) -> None:
-    run, target = tmp_path / "run", tmp_path / "pocket"
-    train_vae(things, TOY, run)
-    encoded = encode_things(load_trained_vae(TOY, run, 64), things)
-    save_latents(run / "latents.pt", encoded)
-    untrained = build_model(things, TOY, data, 8)
-    batches = Batches(things, encoded.latents, untrained, TOY)
-    train_text(encoded.latents, untrained, batches, TOY, run)
-    train_diffusion(untrained, batches, TOY, run)
+def test_the_toy_recipe_runs_in_one_go_and_draws(data: Path, tmp_path: Path) -> None:
+    run, target = tmp_path / "run", tmp_path / "target"
+    assert run_recipe(TOY, run=run, target=target, data=data)
 
-    model, facts = load_trained_model(build_model(things, TOY, data, 8), TOY, run)
-    assert facts["step"] > 0
-    vae = balanced(load_trained_vae(TOY, run, 64), load_latents(run / "latents.pt"))
-    export_pipeline(model, vae, TOY, things, target, model.vocabulary.tokenizer)
-
-    pipeline = load_pipeline(target)
+    pipeline = load_pipeline(target / "model")
     assert len(pipeline.tokenizer) == 49_408
-    assert pipeline.vae.config.scaling_factor == pytest.approx(encoded.scaling_factor, rel=1e-4)
-    pictures = draw(pipeline, ["a fox on a blue background", "axolotl"], num_inference_steps=2)
+    scale = load_latents(run / "latents.pt").scaling_factor
+    assert pipeline.vae.config.scaling_factor == pytest.approx(scale, rel=1e-4)
+    prompts = ["flat fox, small, in the top left corner", "axolotl"]
+    pictures = draw(pipeline, prompts, num_inference_steps=2)
     assert pictures.shape == (2, 3, 64, 64)
     assert pictures.isfinite().all()
+
+    scores = (target / "scores.md").read_text()
+    for part in ("seen combinations: flat", "held-out combinations", "the data itself", "dB PSNR"):
+        assert part in scores
+    with Image.open(target / "contact_sheet.png") as sheet:
+        assert sheet.width == 8 * 64
+
+
+def test_a_run_out_of_time_goes_on_elsewhere_from_its_pieces(data: Path, tmp_path: Path) -> None:
+    run, target = tmp_path / "run", tmp_path / "target"
+    train_vae(load_things(data / "pictures.npz", TOY), TOY, run)
+    before = load_checkpoint(run / "vae.pt")
+    assert before is not None
+
+    options = {"run": run, "target": target, "data": data, "in_pieces": True}
+    assert not run_recipe(TOY, minutes=0, **options)  # type: ignore[arg-type]
+    assert load_checkpoint(run / "vae.pt")["step"] == before["step"]  # type: ignore[index]
+    pieces = sorted(target.glob(f"{NAME}.*"))
+    assert pieces
+    assert (run / "text.pt").exists()
+
+    elsewhere = tmp_path / "elsewhere"
+    join(target, elsewhere)
+    after = load_checkpoint(elsewhere / "vae.pt")
+    assert after is not None
+    for value, weight in zip(after["average"]["values"], before["average"]["values"], strict=True):
+        torch.testing.assert_close(value.float(), weight, atol=1e-3, rtol=1e-3)
+    things = load_things(data / "pictures.npz", TOY)
+    assert train(things, TOY, elsewhere, data, until=None)
+    assert load_checkpoint(elsewhere / "diffusion.pt")["step"] > 0  # type: ignore[index]
+
+
+def test_a_trained_run_is_exported_in_pieces_even_without_the_time_to_score(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.run.SCORING_MINUTES", 1e6)
+    options = {"run": tmp_path / "run", "target": tmp_path / "cut", "data": data, "minutes": 1e3}
+    assert not run_recipe(TOY, in_pieces=True, **options)  # type: ignore[arg-type]
+    join(tmp_path / "cut", tmp_path / "model")
+    assert load_pipeline(tmp_path / "model").unet.config.in_channels == 4
+
+
+def test_pieces_are_as_small_as_asked_and_none_may_be_missing(tmp_path: Path) -> None:
+    source, cut_to = tmp_path / "source" / "inner", tmp_path / "cut"
+    source.mkdir(parents=True)
+    (source / "weights").write_bytes(random.Random(0).randbytes(25_000))
+    pieces = cut(source.parent, cut_to, size=10_000)
+    assert len(pieces) > 2
+    assert all(piece.stat().st_size <= 10_000 for piece in pieces)
+    join(cut_to, tmp_path / "joined")
+    assert (tmp_path / "joined/inner/weights").read_bytes() == (source / "weights").read_bytes()
+    pieces[1].unlink()
+    with pytest.raises(FileNotFoundError, match="pieces"):
+        join(cut_to, tmp_path / "again")
+
+
+def test_a_slim_checkpoint_holds_the_averages_by_name() -> None:
+    torch.manual_seed(0)
+    vae = build_vae(TOY.vae, 64)
+    average = MovingAverage(vae, 0.9)
+    named = dict(zip(dict(vae.named_parameters()), average.values, strict=True))
+    state = {"vae": vae.state_dict(), "optimizer": {}, "average": average.state_dict(), "step": 3}
+    slimmed = slim(state, "vae")
+    assert set(slimmed) == {"vae", "average", "step"}
+    for name, value in named.items():
+        assert torch.equal(slimmed["vae"][name], value.half())
+
+
+def test_the_cpu_recipe_encodes_what_it_always_did(things: Things) -> None:
+    torch.manual_seed(0)
+    vae = build_vae(CPU.vae, 64).eval()
+    colours = background_colours()
+    with torch.inference_mode():
+        rows = [
+            vae.encode(composite(picture.expand(10, -1, -1, -1), colours)).latent_dist.mode()
+            for picture in things.pictures
+        ]
+    latents = torch.stack(rows)
+    mean, std = latents.mean((0, 1, 3, 4)), latents.std((0, 1, 3, 4))
+    encoded = encode_things(vae, things, CPU.places)
+    assert torch.equal(encoded.latents, (latents - mean.view(-1, 1, 1)) / std.view(-1, 1, 1))
+
+
+def test_the_cpu_recipe_draws_the_captions_it_always_did(data: Path) -> None:
+    names = ("red apple", "fox", "octopus", "honeybee")
+    drawn = tuple((row, "3d") for row in range(4))
+    pictures = torch.zeros(4, 4, 64, 64, dtype=torch.uint8)
+    recipe = replace(TOY, styles=CPU.styles, places=CPU.places, tags=CPU.tags)
+    batches = batches_of(Things(pictures, names, drawn), data, recipe)
+    pairs = batches.draw_pairs(8)
+    assert pairs == [(3, 1), (2, 9), (1, 5), (1, 0), (2, 0), (1, 5), (3, 0), (1, 0)]
+    expected = [
+        "honeybee on a black background",
+        "an octopus on pink background",
+        "a fox on yellow background",
+        "a 3d emoji of a fox",
+        "octopus on a white background",
+        "",
+        "honeybee",
+        "a fox on a white background",
+    ]
+    ids = batches.encode(pairs, CPU.diffusion.dropped_captions)
+    assert torch.equal(ids, batches.model.vocabulary.encode(expected))
+
+
+def test_training_never_sees_a_held_out_combination_in_any_place(data: Path) -> None:
+    things = load_things(data / "pictures.npz", TOY)
+    batches = batches_of(things, data)
+    held_out = held_out_pairs(len(things.drawn), tuple(BACKGROUNDS), TOY.held_out, TOY.seed)
+    assert held_out
+    seen = set()
+    for _ in range(200):
+        _, latents = batches.draw()
+        seen |= {(int(row), int(column)) for row, column in latents[:, :, 0, 0]}
+    pictures = {(batches.views[row].picture, column) for row, column in seen}
+    assert not pictures & held_out
+    assert {batches.views[row].place for row, _ in seen} == set(TOY.places)
+    assert {things.drawn[picture][1] for picture, _ in pictures} == set(TOY.styles)
+
+
+def test_batches_drawn_ahead_are_those_that_are_drawn_one_by_one(data: Path) -> None:
+    things = load_things(data / "pictures.npz", TOY)
+    one_by_one, ahead = batches_of(things, data), batches_of(things, data).draw_ahead()
+    for _ in range(3):
+        for drawn, expected in zip(next(ahead), one_by_one.draw(), strict=True):
+            assert torch.equal(drawn, expected)
+
+
+def test_words_are_encoded_as_the_tokenizer_encodes_captions(data: Path) -> None:
+    captions = ["", "a fox, small", "flag: Côte d’Ivoire on red", "1st place — “free”! " * 30]
+    tokenizer = build_model(load_things(data / "pictures.npz", TOY), TOY, data).vocabulary.tokenizer
+    vocabulary = Vocabulary(tokenizer, captions)
+    whole = tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt")
+    assert torch.equal(vocabulary.token_ids[vocabulary.encode(captions)], whole.input_ids)
+    with pytest.raises(KeyError, match="zebra"):
+        vocabulary.encode(["a zebra"])
+
+
+def test_questions_ask_for_combinations_that_were_held_out(data: Path) -> None:
+    recipe = replace(TOY, held_out=0.5, everything=True)
+    things = load_things(data / "pictures.npz", recipe)
+    held_out = held_out_combinations(things, recipe)
+    rows = all_questions(things, recipe)
+    sheet = sheet_questions(things, recipe)
+    assert len(sheet) == min(SHEET, len(rows["held-out combinations"]))
+    for question in (*rows["held-out combinations"], *sheet):
+        assert question.view is not None
+        assert (question.view.picture, question.background) in held_out
+    for question in rows["seen combinations"]:
+        assert question.view is not None
+        assert (question.view.picture, question.background) not in held_out
+    assert "a kitten" in {question.prompt for question in rows["held-out synonyms"]}
+    assert sheet == sheet_questions(things, recipe)
+
+
+def test_a_run_begins_from_exported_weights(data: Path, tmp_path: Path) -> None:
+    things = load_things(data / "pictures.npz", TOY)
+    target = tmp_path / "model"
+    untrained, vae = build_model(things, TOY, data, 8), build_vae(TOY.vae, 64)
+    vae = balanced(vae, encode_things(vae, things, TOY.places))
+    export_pipeline(untrained, vae, TOY, things, target, untrained.vocabulary.tokenizer)
+
+    begun = tmp_path / "begun"
+    warm_start(build_model(things, TOY, data, 8), things, TOY, begun, target)
+    state = load_checkpoint(begun / "diffusion.pt")
+    assert state is not None
+    assert state["step"] == 0
+    exported = load_pipeline(target).unet.state_dict()
+    for name, weight in exported.items():
+        assert torch.equal(state["networks"][f"0.{name}"], weight)
+    places = len(things.drawn) * len(TOY.places)
+    assert load_latents(begun / "latents.pt").latents.shape == (places, 10, 4, 8, 8)
+    again = tmp_path / "again"
+    export_run(things, TOY, begun, again, data)
+    written = load_pipeline(again)
+    for name, weight in written.unet.state_dict().items():
+        assert torch.equal(weight, exported[name])
 
 
 def test_balancing_changes_latents_and_not_pictures(things: Things, tmp_path: Path) -> None:

@@ -76,3 +76,11 @@ async def test_ctrl_c_asks_once_and_leaves_the_second_time() -> None:
         assert stage.app.is_running
         await stage.press("ctrl+c")
         await stage.until(lambda: stage.app._exit)
+
+
+async def test_the_renderer_changes_with_a_key_also_while_text_is_typed() -> None:
+    async with opened() as stage:
+        await stage.press("f12")
+        await stage.until_shown("pictures as half")
+        await stage.press("f12")
+        await stage.until_shown("pictures as quadrant")

@@ -9,6 +9,7 @@ import textwrap
 from pathlib import Path
 
 from sdtui.tui.stylesheets import styles_dir
+from tests.terminal import Terminal
 from tests.tui.lives.interfaces import (
     FAIL,
     GENERATE,
@@ -17,7 +18,12 @@ from tests.tui.lives.interfaces import (
     with_a_fake_engine,
 )
 
-HEAVY = ("torch", "diffusers", "transformers", "PIL", "tokenizers", "huggingface_hub", "typer")
+HEAVY = (
+    *("torch", "diffusers", "transformers", "tokenizers", "huggingface_hub"),
+    *("PIL", "numpy", "typer"),
+)
+
+RENDERER = "\x1b[24~"
 
 
 def test_the_interface_starts_without_anything_heavy() -> None:
@@ -87,3 +93,33 @@ def test_the_style_sheets_are_found_beside_the_package_first(tmp_path: Path) -> 
     assert styles_dir(package) == package / "styles"
     (package / "styles" / "app.tcss").unlink()
     assert styles_dir(package) == tmp_path / "styles"
+
+
+def test_what_the_terminal_answers_chooses_how_pictures_are_shown() -> None:
+    with with_a_fake_engine() as terminal:
+        terminal.wait_for(lambda _: b"\x1b[16t\x1b[c" in terminal.output)
+        terminal.send("\x1b[6;20;10t\x1b[?64;4;22c")
+        terminal.wait_for("ready")
+        terminal.send(GENERATE)
+        terminal.wait_for(lambda _: b"\x1bP0;1;0q" in terminal.output)
+        terminal.send(QUIT)
+        assert terminal.wait_for_exit() == 0
+    assert b"64;4;22c" not in terminal.output
+
+
+def test_a_large_picture_is_painted_and_then_nothing_more() -> None:
+    noise = "lambda size, sharpness: random.Random(size).randbytes(size * size * 3)"
+    program = f"import random\nfrom tests.tui import fake_engine\nfake_engine.disc = {noise}\n"
+    command = [sys.executable, "-c", program + WITH_A_FAKE_ENGINE]
+    with Terminal(command, columns=200, lines=60, answers=True) as terminal:
+        terminal.wait_for("ready")
+        terminal.send(GENERATE)
+        terminal.wait_for("12/25")
+        terminal.send(RENDERER)
+        terminal.wait_for("pictures as half")
+        before = len(terminal.output)
+        terminal.send(RENDERER)
+        terminal.wait_for("pictures as quadrant")
+        # The note goes after five seconds in which nothing else is to be painted.
+        terminal.wait_for(lambda text: "pictures as" not in text)
+        assert len(terminal.output) - before < 1_000_000

@@ -1,9 +1,10 @@
-"""How a picture becomes lines of a terminal: one renderer a file, all with the same face."""
+"""How a picture comes onto a terminal: one renderer a file, all with the same face."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from textual.strip import Strip
@@ -25,12 +26,55 @@ class Frame:
 
 
 class Renderer(Protocol):
-    """Paints frames for one kind of terminal, through Textual's compositor."""
+    """Knows what the terminal shows of the picture, and brings it up to date in two ways.
 
-    def fit(self, width: int, height: int, columns: int, rows: int) -> tuple[int, int]:
-        """The cells (columns, rows) of a `width` by `height` picture, as large as a pane allows."""
+    The compositor paints `strips` wherever and whenever it likes. In between, as long as nothing
+    lies over the picture, `changes` are written past it, and what it paints later is the same.
+    """
+
+    name: ClassVar[str]
+
+    def draw(self, frame: Frame, columns: int, rows: int, tolerance: int = 0) -> None:
+        """Take `frame`, scaled to `columns` by `rows` cells, as the picture to show.
+
+        A cell whose colours all lie within `tolerance` (of 255) of the new ones stays as it is.
+        """
         ...
 
-    def strips(self, frame: Frame, columns: int, rows: int) -> list[Strip]:
-        """`rows` lines of `columns` cells each, the whole frame scaled to fill them."""
+    def strips(self) -> Sequence[Strip]:
+        """The picture, line by line, as the compositor paints it."""
         ...
+
+    def changes(self, column: int, row: int) -> str | None:
+        """What brings a terminal to the last frame that showed the one before it.
+
+        The picture's upper left cell is at `column` and `row`, from 0. None means that only the
+        compositor can.
+        """
+        ...
+
+    def overlay(self, column: int, row: int) -> str:
+        """What a terminal needs besides the strips, sent behind them; nothing for most."""
+        ...
+
+    def end(self) -> str:
+        """What takes away all that the terminal keeps of the picture besides its cells."""
+        ...
+
+
+CELL_ASPECT = 2.0
+"""How many times as high as wide a cell is taken to be while nothing better is known."""
+
+
+def fit(
+    width: int, height: int, columns: int, rows: int, aspect: float = CELL_ASPECT
+) -> tuple[int, int]:
+    """The largest (columns, rows) in which a `width` by `height` picture keeps its shape.
+
+    A cell is `aspect` times as high as wide.
+    """
+    scale = min(columns / width, rows * aspect / height)
+    return (
+        max(1, min(columns, round(width * scale))),
+        max(1, min(rows, round(height * scale / aspect))),
+    )

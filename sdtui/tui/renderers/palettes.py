@@ -5,44 +5,57 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 RGB = tuple[int, int, int]
+
+_THRESHOLDS = (
+    np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], dtype=np.float32) - 7.5
+) / 16
+"""Bayer's matrix. Unlike errors that are handed on from pixel to pixel, it changes no cell whose
+pixels did not change."""
 
 
 @dataclass(frozen=True)
 class Palette:
-    """At most 256 colours and the SGR parameters that choose each of them."""
+    """At most 256 colours and the SGR parameters that choose each of them.
+
+    `spread` is how far the dither moves a channel, about the distance between two colours.
+    """
 
     rgb: Sequence[RGB]
     foreground: Sequence[str]
     background: Sequence[str]
-    dither: bool = False
+    spread: float
 
-    def indices(self, picture: Image) -> bytes:
-        """The index of each pixel's nearest colour, row by row, one byte a pixel."""
-        from PIL import Image
+    def numbers(self, colours: NDArray[np.uint8], line: int) -> NDArray[Any]:
+        """The dithered colour's index for each of (rows, columns, 3).
 
-        dither = Image.Dither.FLOYDSTEINBERG if self.dither else Image.Dither.NONE
-        indices = picture.quantize(palette=self._palette_image, dither=dither).tobytes()
-        return indices.translate(self._wrap)
+        A row of cells has two lines of colours; `line` says whether these are the upper (0).
+        """
+        rows, columns, _ = colours.shape
+        lines = (np.arange(rows) * 2 + line) % 4
+        threshold = _THRESHOLDS[lines][:, np.arange(columns) % 4]
+        moved = colours + (threshold * self.spread)[:, :, None]
+        red, green, blue = np.moveaxis(moved.clip(0, 255).astype(np.intp) >> 3, -1, 0)
+        return self._nearest[red, green, blue]
 
     @cached_property
-    def _palette_image(self) -> Image:
-        """Pillow's form of the palette, its free places filled by starting over."""
-        from PIL import Image
-
-        picture = Image.new("P", (1, 1))
+    def _nearest(self) -> NDArray[Any]:
+        """The index of the nearest colour to each of 32×32×32."""
         count = len(self.rgb)
-        picture.putpalette([value for place in range(256) for value in self.rgb[place % count]])
-        return picture
-
-    @cached_property
-    def _wrap(self) -> bytes:
-        return bytes(place % len(self.rgb) for place in range(256))
+        palette = Image.new("P", (1, 1))
+        # Its free places are filled by starting over.
+        palette.putpalette([value for place in range(256) for value in self.rgb[place % count]])
+        levels = np.arange(32, dtype=np.uint8) * 8 + 4
+        cube = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1)
+        picture = Image.fromarray(cube.reshape(32, 1024, 3))
+        indices = np.asarray(picture.quantize(palette=palette, dither=Image.Dither.NONE))
+        return (indices.astype(np.intp) % count).reshape(32, 32, 32)
 
 
 def _cube_and_greys() -> list[RGB]:
@@ -57,6 +70,7 @@ EIGHT_BIT = Palette(
     rgb=_cube_and_greys(),
     foreground=[f"38;5;{index}" for index in range(16, 256)],
     background=[f"48;5;{index}" for index in range(16, 256)],
+    spread=32,
 )
 """The colours 16 to 255; the first sixteen are the user's own and may be any."""
 
@@ -81,6 +95,6 @@ STANDARD = Palette(
     ],
     foreground=[str(code) for code in (*range(30, 38), *range(90, 98))],
     background=[str(code) for code in (*range(40, 48), *range(100, 108))],
-    dither=True,
+    spread=72,
 )
 """The sixteen ANSI colours as most terminals show them."""

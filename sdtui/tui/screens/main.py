@@ -65,6 +65,7 @@ class MainScreen(MainLayout):
 
         self.bridge = EngineBridge(self, self._connect or connect_to_engine)
         await self.fill()
+        self.run_view.preview.ask_terminal()
         self.run_worker(self.bridge.run(), group="engine")
         self._describe_model()
 
@@ -104,6 +105,8 @@ class MainScreen(MainLayout):
     def on_preview_frame_painted(self) -> None:
         """The terminal has the frame."""
         self._frame_is_answered()
+        if not self.app.is_headless:
+            self.status.show_link(self.run_view.preview.link_figures)
 
     def _frame_is_answered(self) -> None:
         """Every preview is answered by one credit, be it painted, replaced or dropped."""
@@ -300,6 +303,10 @@ class MainScreen(MainLayout):
     def action_explanations(self) -> None:
         """Show or hide the sentence under each stage."""
         self.run_view.log.explanations = not self.run_view.log.explanations
+
+    def action_next_renderer(self) -> None:
+        """Show pictures in another of the ways that may work here."""
+        self.status.note(f"pictures as {self.run_view.preview.next_renderer()}")
 
     def action_output_folder(self) -> None:
         """Say where pictures are saved."""

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
 from sdtui.tui.renderers import Frame, Renderer
-from sdtui.tui.renderers.ascii_ramp import AsciiRamp
-from sdtui.tui.renderers.half_blocks import HalfBlocks
+
+TOLERANCE = 8
+"""Of 255: what an eye does not see from one frame to the next is not sent."""
 
 
 class PixelCanvas(Widget):
-    """Paints its newest frame over its whole surface, through the renderer that fits the app.
+    """Paints its newest frame over its whole surface.
 
-    It has neither border nor padding, so that its lines reach the compositor as they were
-    encoded. The lines are kept until the frame, the size or the way of painting changes.
+    The compositor paints the first frame, and again whatever something else has covered. While
+    the picture is on the screen and nothing lies over it, only what differs is written, straight
+    to the terminal. The canvas has neither border nor padding, so that its lines reach the
+    compositor as they were encoded.
     """
 
     DEFAULT_CSS = """
@@ -24,55 +30,148 @@ class PixelCanvas(Widget):
     """
     ALLOW_SELECT = False
 
+    @dataclass
     class Painted(Message):
-        """A frame that was not on the screen before is part of what was just written to it."""
+        """A frame that was not on the screen before was just written to it.
 
-    def __init__(self, *, id: str | None = None) -> None:
+        It took about `size` bytes, for changes or for the `whole` picture.
+        """
+
+        size: int
+        whole: bool
+
+    def __init__(
+        self, make_renderer: Callable[[Widget], Renderer], *, id: str | None = None
+    ) -> None:
         super().__init__(id=id)
+        self._make_renderer = make_renderer
+        self._renderer: Renderer | None = None
         self._frame: Frame | None = None
         self._painted: Frame | None = None
-        self._strips: list[Strip] = []
-        self._strips_key: tuple[object, ...] = ()
+        self._drawn: tuple[Frame, int, int] | None = None
+        self._tolerance = 0
+
+    def on_mount(self) -> None:
+        """What is painted in the theme's colours follows the theme."""
+        self.app.theme_changed_signal.subscribe(self, lambda _: self.change_renderer())
+
+    def on_unmount(self) -> None:
+        """Leave nothing behind in the terminal."""
+        self._end_renderer()
 
     @property
     def frame(self) -> Frame | None:
         """The picture that is shown."""
         return self._frame
 
-    def show(self, frame: Frame | None, columns: int, rows: int) -> None:
-        """Paint `frame` in `columns` by `rows` cells from the next refresh on."""
+    @property
+    def renderer(self) -> Renderer:
+        """How the picture is shown."""
+        if self._renderer is None:
+            self._renderer = self._make_renderer(self)
+        return self._renderer
+
+    def change_renderer(self) -> None:
+        """Ask for a renderer again, and paint with that one."""
+        self._end_renderer()
+        self.refresh()
+
+    def show(self, frame: Frame | None, columns: int, rows: int, *, exact: bool = True) -> None:
+        """Paint `frame` in `columns` by `rows` cells; unless `exact`, where one sees the change."""
         self._frame = frame
+        self._tolerance = 0 if exact else TOLERANCE
         if self.styles.width is None or (columns, rows) != self._cells:
             self.styles.width = columns
             self.styles.height = rows
-        self.refresh()
+        if frame is None or not self._write_changes(frame):
+            self.refresh()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines of `crop`."""
+        columns, rows = self.size
+        if self._frame is None or not columns or not rows:
+            return [Strip.blank(crop.width, self.rich_style)] * crop.height
+        self._draw(self._frame)
+        strips = list(self.renderer.strips()[crop.y : crop.bottom])
+        if crop.column_span != (0, columns):
+            strips = [strip.crop(*crop.column_span) for strip in strips]
+        # Lines are rendered within the paint that writes them; what is called later comes after.
+        self.call_later(self._complete)
+        return strips
+
+    def _draw(self, frame: Frame) -> None:
+        drawn = (frame, *self.size)
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self.renderer.draw(*drawn, self._tolerance)
+
+    def _write_changes(self, frame: Frame) -> bool:
+        """Bring the screen up to date past the compositor; false where only that one can."""
+        place = self._clear_view()
+        if place is None or self._drawn is None or self._drawn[1:] != place.size:
+            return False
+        self._draw(frame)
+        changes = self.renderer.changes(*place.offset)
+        if changes is None:
+            return False
+        self._write(changes)
+        self._tell(len(changes.encode()), whole=False)
+        return True
+
+    def _complete(self) -> None:
+        """The compositor has painted the strips: add what they lack."""
+        if self._drawn is None:
+            return
+        place = self._clear_view()
+        overlay = self.renderer.overlay(*place.offset) if place is not None else ""
+        self._write(overlay)
+        if self._frame is not self._painted:
+            lines = sum(_size(strip) for strip in self.renderer.strips())
+            self._tell(lines + len(overlay.encode()), whole=True)
+
+    def _tell(self, size: int, *, whole: bool) -> None:
+        if self._frame is not self._painted:
+            self._painted = self._frame
+            self.post_message(self.Painted(size, whole))
+
+    def _write(self, sequences: str) -> None:
+        """Write in one piece, and leave the cursor where the compositor leaves it."""
+        app = self.app
+        if not sequences or app._driver is None:
+            return
+        column, row = app.cursor_position
+        update = f"{sequences}\x1b[{row + 1};{column + 1}H"
+        app._driver.write(f"\x1b[?2026h{update}\x1b[?2026l" if app._sync_available else update)
+
+    def _clear_view(self) -> Region | None:
+        """The canvas's place on the screen, if all of it is there and nothing lies over it."""
+        app, screen = self.app, self.screen
+        if app.screen is not screen or app._batch_count or self.size != self._cells:
+            return None
+        place: Region | None = None
+        covers: list[Region] = []
+        # The foremost come first.
+        for widget, (region, clip) in screen._compositor.visible_widgets.items():
+            if widget is self:
+                place = region if clip.contains_region(region) else None
+                break
+            covers.append(region.intersection(clip))
+        if place is None or place.size != self.size:
+            return None
+        return None if any(cover.overlaps(place) for cover in covers) else place
+
+    def _end_renderer(self) -> None:
+        if self._renderer is not None:
+            self._write(self._renderer.end())
+        self._renderer = self._drawn = None
 
     @property
     def _cells(self) -> tuple[float, float]:
         width, height = self.styles.width, self.styles.height
         return (width.value if width else 0, height.value if height else 0)
 
-    def renderer(self) -> Renderer:
-        """Half blocks in the console's colours, or characters where the user wants no colour."""
-        if self.app.no_color:
-            return AsciiRamp(self.rich_style, dark=self.app.current_theme.dark)
-        return HalfBlocks(self.app.console.color_system)
 
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines of `crop`, encoded at most once."""
-        columns, rows = self.size
-        ground = (self.rich_style, self.app.current_theme.dark) if self.app.no_color else None
-        key = (self._frame, columns, rows, ground)
-        if self._frame is None:
-            return [Strip.blank(crop.width, self.rich_style)] * crop.height
-        if self._frame is not self._painted:
-            # Lines are rendered within the paint that writes them, messages come after it.
-            self._painted = self._frame
-            self.post_message(self.Painted())
-        if key != self._strips_key:
-            self._strips = self.renderer().strips(self._frame, columns, rows)
-            self._strips_key = key
-        strips = self._strips[crop.y : crop.bottom]
-        if crop.column_span != (0, columns):
-            strips = [strip.crop(*crop.column_span) for strip in strips]
-        return strips
+def _size(strip: Strip) -> int:
+    from sdtui.tui.renderers.pixel_strip import PixelStrip
+
+    return strip.encoded_size if isinstance(strip, PixelStrip) else strip.cell_length

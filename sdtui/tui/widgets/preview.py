@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from time import monotonic
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Static
@@ -31,11 +34,14 @@ from sdtui.protocol.events import (
 )
 from sdtui.text import clean
 from sdtui.tui import figures
-from sdtui.tui.renderers import Frame
-from sdtui.tui.renderers.half_blocks import fit
+from sdtui.tui.link import Link, byte_limit
+from sdtui.tui.renderers import CELL_ASPECT, Frame, fit
+from sdtui.tui.renderers.choice import AUTO, RendererChoice, wanted_renderer
+from sdtui.tui.renderers.tmux import outer_terminal
+from sdtui.tui.terminal_answers import TerminalAnswers, cell_of_window, questions
 from sdtui.tui.widgets.pixel_canvas import PixelCanvas
 
-MAX_FRAMES_PER_SECOND = 15
+MAX_FRAMES_PER_SECOND = 30
 TITLE = "preview"
 _QUESTION = "\x1b[?2026$p"
 """DECRQM for synchronized output: whatever the answer, it comes when all before it was read."""
@@ -48,10 +54,11 @@ class _Waiting:
 
     frame: Frame
     caption: str
+    is_final: bool
 
 
 class Preview(Container):
-    """Holds the newest frame, paints it at most 15 times a second, and says what it shows.
+    """Holds the newest frame, paints it at most 30 times a second, and says what it shows.
 
     Between frames nothing runs. A picture stays until another one or a message replaces it.
     `shows_failure` says that the message tells of something that went wrong.
@@ -72,11 +79,16 @@ class Preview(Container):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._canvas = PixelCanvas(id="preview-canvas")
+        self.choice = RendererChoice(wanted_renderer(), TerminalAnswers())
+        self._canvas = PixelCanvas(self.choice.make, id="preview-canvas")
         self._message = Static(id="preview-message")
         self._waiting: _Waiting | None = None
         self._timer: Timer | None = None
         self._not_before = 0.0
+        self._asked_at = 0.0
+        self._asked_whole = False
+        self.link = Link(byte_limit())
+        self._room = Size(0, 0)
         self._seed: int | None = None
         self.shows_failure = False
         self._owed = False
@@ -89,6 +101,51 @@ class Preview(Container):
         yield self._canvas
         yield self._message
 
+    def ask_terminal(self) -> None:
+        """Ask the terminal what it can show; `take_answers` is to hear what it says."""
+        driver = self.app._driver
+        if driver is not None and not self.app.is_headless:
+            driver.write(questions(os.environ))
+            self._asked_at = monotonic()
+
+    # The renderer ------------------------------------------------------------------------------
+
+    @property
+    def renderer_name(self) -> str:
+        """How pictures are shown now."""
+        return self.choice.name(no_color=self.app.no_color)
+
+    def take_answers(self, answers: TerminalAnswers) -> None:
+        """The terminal has said what it can show."""
+        if answers.is_complete and not self.choice.answers.is_complete:
+            self.link.round_trip = monotonic() - self._asked_at
+        if answers.is_complete and answers.kitty and os.environ.get("TMUX"):
+            # tmux has answered with its own name.
+            self.run_worker(partial(self._ask_tmux, answers), thread=True, group="tmux")
+        else:
+            self._use(answers)
+
+    def _ask_tmux(self, answers: TerminalAnswers) -> None:
+        answers = replace(answers, name=outer_terminal())
+        self.app.call_from_thread(self._use, answers)
+
+    def _use(self, answers: TerminalAnswers) -> None:
+        if answers.cell is None and sys.__stdin__ is not None:
+            answers = replace(answers, cell=cell_of_window(sys.__stdin__.fileno()))
+        before = self.renderer_name
+        self.choice.answers = answers
+        if self.renderer_name != before:
+            self._canvas.change_renderer()
+        if self.frame is not None:
+            # The size of a cell may be news.
+            self._place(self.frame)
+
+    def next_renderer(self) -> str:
+        """Show pictures in another way; which one it is."""
+        self.choice.next()
+        self._canvas.change_renderer()
+        return self.renderer_name
+
     # What the pane shows -----------------------------------------------------------------------
 
     @property
@@ -100,9 +157,9 @@ class Preview(Container):
         self, rgb: bytes, width: int, height: int, *, caption: str = "", final: bool = False
     ) -> None:
         """Show RGB8 pixels under `caption`. A `final` picture is painted without waiting."""
-        self._waiting = _Waiting(Frame(rgb, width, height), caption)
+        self._waiting = _Waiting(Frame(rgb, width, height), caption, final)
         self._owed = self._owed or not final
-        wait = 0.0 if final else self._not_before - monotonic()
+        wait = 0.0 if final else max(self._not_before - monotonic(), self.link.wait_seconds)
         if wait <= 0:
             self._paint()
         elif self._timer is None:
@@ -163,8 +220,10 @@ class Preview(Container):
                 self.show_loading(f"loading {component}", f"{index + 1} of {count}")
             case JobStarted(params=params):
                 self._seed = params.seed
+                self.link.begin(params.preview_every)
                 self._caption("the last picture" if self.frame else "starting")
             case PreviewReady(step_index=step_index, width=width, height=height, rgb=rgb):
+                self.link.preview_came(step_index)
                 self.show_frame(rgb, width, height, caption=f"x0 at step {step_index + 1}")
             case ImageDecoded(width=width, height=height, rgb=rgb):
                 caption = self._picture_caption(width, height)
@@ -179,6 +238,11 @@ class Preview(Container):
             case JobFailed() | ModelFailed():
                 self.show_failure(event.title, event.message, event.remedy)
 
+    def link_figures(self) -> str:
+        """The renderer, and what its pictures take: for the status line."""
+        automatic = " (auto)" if self.choice.wanted == AUTO else ""
+        return "  ".join([f"{self.renderer_name}{automatic}", *self.link.figures()])
+
     def _picture_caption(self, width: int, height: int) -> str:
         size = f"{width}×{height}"
         return size if self._seed is None else f"{size} · seed {self._seed}"
@@ -187,6 +251,7 @@ class Preview(Container):
 
     def on_resize(self, event: events.Resize) -> None:
         """Fit the picture to the pane's new size."""
+        self._room = self.content_size
         if self.frame is not None:
             self._place(self.frame)
 
@@ -200,16 +265,18 @@ class Preview(Container):
         self.shows_failure = False
         self._message.display = False
         self._canvas.display = True
-        self._place(waiting.frame)
+        self._place(waiting.frame, exact=waiting.is_final)
 
     def on_pixel_canvas_painted(self, event: PixelCanvas.Painted) -> None:
         """Ask the terminal, behind the frame, whether it has come so far."""
         event.stop()
+        self.link.sent(event.size)
         driver = self.app._driver
         if not self._owed or self._asked is not None:
             return
         if driver is not None and not self.app.is_headless:
             driver.write(_QUESTION)
+            self._asked_at, self._asked_whole = monotonic(), event.whole
         if self._terminal_answers:
             self._asked = self.set_timer(_ANSWER_SECONDS, self._no_answer)
         else:
@@ -219,6 +286,8 @@ class Preview(Container):
         """The terminal has answered `DECRQM 2026`, ours or the one that Textual starts with."""
         self._terminal_answers = True
         if self._asked is not None:
+            if not self._asked_whole:
+                self.link.carried(monotonic() - self._asked_at)
             self._settle()
 
     def _no_answer(self) -> None:
@@ -233,11 +302,19 @@ class Preview(Container):
             self._owed = False
             self.post_message(self.FramePainted())
 
-    def _place(self, frame: Frame) -> None:
-        columns, rows = self.content_size
+    def _place(self, frame: Frame, *, exact: bool = True) -> None:
+        # A hidden pane has no size; seen again, it most often has the one that it had.
+        columns, rows = self.content_size if self.content_size.area else self._room
         if columns and rows:
-            columns, rows = fit(frame.width, frame.height, columns, rows)
-        self._canvas.show(frame, columns, rows)
+            scale = 1.0 if exact else self.link.scale
+            room = max(1, int(columns * scale)), max(1, int(rows * scale))
+            columns, rows = fit(frame.width, frame.height, *room, self._cell_aspect)
+        self._canvas.show(frame, columns, rows, exact=exact)
+
+    @property
+    def _cell_aspect(self) -> float:
+        cell = self.choice.answers.cell
+        return cell[1] / cell[0] if cell else CELL_ASPECT
 
     def _say(self, lines: list[Content], caption: str) -> None:
         self._drop_waiting()

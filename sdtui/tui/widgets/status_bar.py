@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from textual.content import Content
 from textual.timer import Timer
-from textual.widget import Widget
 
 from sdtui.text import clean
 from sdtui.tui import figures
+from sdtui.tui.pace import PacedWidget
 
 if TYPE_CHECKING:
     from sdtui.protocol.events import Event
@@ -28,12 +29,15 @@ _WORDS = {
 _SIGNS = {"idle": "●", "running": "●", "lost": "×", "failing": "×"}
 _QUEUE_WIDTH = 11
 _STATE_WIDTH = 20
+_LEAST = 32
+"""The model's name and device keep this many cells."""
+_LINK_RESTS_SECONDS = 2.5
 _STILL_FROM = 100
 """Lines of this many cells have room for a state in a field of its own, which never moves."""
 
 
-class StatusBar(Widget):
-    """Model, device and dtype; the engine's state in words; how many jobs wait, and if paused."""
+class StatusBar(PacedWidget):
+    """What is loaded, what goes over the link, how the engine is, how many jobs wait."""
 
     DEFAULT_CSS = """
     StatusBar { height: 1; }
@@ -48,6 +52,16 @@ class StatusBar(Widget):
         self._loaded: tuple[str, ...] = ()
         self._note = ""
         self._timer: Timer | None = None
+        self._link_words: Callable[[], str] = str
+        self._link_timer: Timer | None = None
+
+    def show_link(self, words: Callable[[], str]) -> None:
+        """Something went over the link; `words` says what does, now and when it has rested."""
+        self._link_words = words
+        if self._link_timer is not None:
+            self._link_timer.stop()
+        self._link_timer = self.set_timer(_LINK_RESTS_SECONDS, self.refresh)
+        self.refresh_on_beat()
 
     def show(self, event: Event) -> None:
         """Follow one event of the engine."""
@@ -95,6 +109,10 @@ class StatusBar(Widget):
     def render(self) -> Content:
         """The two sides; the left one gives way where both do not fit."""
         right = self._right()
+        words = "" if self._note else clean(self._link_words())
+        link = Content.styled(f"{words}   ", "$label")
+        if words and self.size.width - right.cell_length - link.cell_length > _LEAST:
+            right = Content.assemble(link, right)
         room = max(self.size.width - right.cell_length - 2, 0)
         left = self._left().truncate(room, ellipsis=True)
         gap = " " * max(self.size.width - left.cell_length - right.cell_length, 0)

@@ -26,8 +26,9 @@ class ColourTerminal(Terminal):
     def pixels(self, column: int, line: int) -> tuple[Pixel, Pixel]:
         """The upper and the lower half of a cell; `NO_COLOUR` where it has the terminal's own."""
         cell = self._screen.buffer[line][column]
-        ink = cell.bg if cell.data == " " else cell.fg
-        return _rgb(ink), _rgb(cell.bg)
+        upper = cell.fg if cell.data in "▀█" else cell.bg
+        lower = cell.fg if cell.data in "▄█" else cell.bg
+        return _rgb(upper), _rgb(lower)
 
 
 def _rgb(colour: str) -> Pixel:

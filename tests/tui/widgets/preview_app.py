@@ -20,6 +20,14 @@ from sdtui.tui.widgets.preview import Preview
 PICTURE = (40, 40)
 
 
+def pixels(number: int) -> bytes:
+    """Frame `number`: noise by its last digit, and by the rest up to six levels away from that."""
+    noise = random.Random(number % 10).randbytes(PICTURE[0] * PICTURE[1] * 3)
+    moved = random.Random(number)
+    reach = 6 if number >= 10 else 0
+    return bytes(min(255, max(0, value + moved.randint(-reach, reach))) for value in noise)
+
+
 class Dialog(ModalScreen[None]):
     """A dialog over a darkened screen."""
 
@@ -27,7 +35,11 @@ class Dialog(ModalScreen[None]):
     Dialog { align: center middle; background: black 50%; }
     Dialog > Static { width: 20; height: 5; background: #102030; color: #ffffff; }
     """
-    BINDINGS: ClassVar = [Binding("escape", "close"), Binding("n", "app.next_frame")]
+    BINDINGS: ClassVar = [
+        Binding("escape", "close"),
+        Binding("n", "app.next_frame"),
+        Binding("v", "app.variation"),
+    ]
 
     def compose(self) -> ComposeResult:
         """One opaque box."""
@@ -44,7 +56,9 @@ class Dialog(ModalScreen[None]):
 
 
 class PreviewApp(App[None]):
-    """n: the next frame, d: a dialog, o: a box that comes and goes, t: the other theme."""
+    """n: the next frame, v: one much like it, o: a box that comes and goes, d: a dialog,
+    t: the other theme, z: back to the shell.
+    """
 
     CSS = """
     Screen { layers: below above; }
@@ -54,6 +68,8 @@ class PreviewApp(App[None]):
     """
     BINDINGS: ClassVar = [
         Binding("n", "next_frame"),
+        Binding("v", "variation"),
+        Binding("z", "suspend_process"),
         Binding("d", "dialog"),
         Binding("o", "box"),
         Binding("t", "theme"),
@@ -64,7 +80,7 @@ class PreviewApp(App[None]):
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = DARK.name
-        self.painted = 0
+        self.number = 0
 
     def compose(self) -> ComposeResult:
         """The preview, the box above it, the line below it."""
@@ -72,20 +88,29 @@ class PreviewApp(App[None]):
         yield Static("box", id="box")
         yield Static("", id="mark")
 
+    def on_mount(self) -> None:
+        """Paint again what another program has painted over."""
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
+
     def mark(self, words: str) -> None:
         """Say what is now on the screen: on its last line, or in the dialog."""
         self.screen.query_one("#mark", Static).update(words)
 
     def action_next_frame(self) -> None:
-        """Show the frame whose seed is its number."""
-        seed = self.painted + 1
-        pixels = random.Random(seed).randbytes(PICTURE[0] * PICTURE[1] * 3)
-        self.screen_stack[0].query_one(Preview).show_frame(pixels, *PICTURE)
+        """Show the frame of another last digit."""
+        self._show(self.number + 1)
+
+    def action_variation(self) -> None:
+        """Show a frame of the same last digit."""
+        self._show(self.number + 10)
+
+    def _show(self, number: int) -> None:
+        self.number = number
+        self.screen_stack[0].query_one(Preview).show_frame(pixels(number), *PICTURE)
 
     def on_preview_frame_painted(self) -> None:
-        """Count what was painted."""
-        self.painted += 1
-        self.mark(f"frame {self.painted} painted")
+        """Say which one is painted."""
+        self.mark(f"frame {self.number} painted")
 
     def action_dialog(self) -> None:
         """Open the dialog."""

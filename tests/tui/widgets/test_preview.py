@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from textual.app import App
 from textual.widgets import Static
@@ -256,3 +258,31 @@ async def test_a_screenshot_shows_the_picture_in_its_colours(stage: Stage) -> No
         await pilot.pause()
 
         assert "#c80a14" in app.export_screenshot()
+
+
+async def test_over_a_slow_link_previews_are_smaller_and_the_picture_is_not(stage: Stage) -> None:
+    preview = Preview()
+    async with stage(preview).run_test(size=(80, 24)) as pilot:
+        preview.link.scale = 0.5
+        preview.show_frame(pixels(32, 32), 32, 32)
+        await pilot.pause()
+        canvas = preview.query_one("#preview-canvas")
+        assert canvas.region.size == (24, 12)
+
+        preview.show_frame(pixels(32, 32), 32, 32, final=True)
+        await pilot.pause()
+        assert canvas.region.size == (48, 24)
+
+
+async def test_another_renderer_is_a_key_away_and_says_its_name(stage: Stage) -> None:
+    preview = Preview()
+    async with stage(preview).run_test(size=(20, 10)) as pilot:
+        preview.show_frame(random.Random(0).randbytes(192), 8, 8)
+        await pilot.pause()
+        assert preview.link_figures().startswith("half (auto)")
+
+        assert [preview.next_renderer() for _ in range(3)] == ["half", "quadrant", "sextant"]
+        await pilot.pause()
+        assert preview.link_figures().startswith("sextant")
+        strips = pilot.app.screen._compositor.render_strips()
+        assert any(ord(character) > 0x1FB00 for strip in strips for character in strip.text)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import random
+import os
+import signal
 from collections.abc import Callable
 
-from sdtui.tui.renderers import Frame
-from sdtui.tui.renderers.half_blocks import fit, scaled
+from sdtui.tui.renderers import Frame, fit
 from sdtui.tui.renderers.palettes import EIGHT_BIT
+from sdtui.tui.renderers.scaling import scaled
+from sdtui.tui.widgets.pixel_canvas import TOLERANCE
 from tests.tui.widgets.colour_terminal import NO_COLOUR, ColourTerminal, Pixel
+from tests.tui.widgets.preview_app import PICTURE, pixels
 
 Place = tuple[int, int]
 
-PICTURE = (40, 40)
+SEEN = 4 * TOLERANCE
+"""What a cell may be off while the whole picture changes; noise is much further from noise."""
+
 BOX = (25, 4, 17, 6)
 
 
-def frame(seed: int) -> Frame:
-    return Frame(random.Random(seed).randbytes(PICTURE[0] * PICTURE[1] * 3), *PICTURE)
+def frame(number: int) -> Frame:
+    return Frame(pixels(number), *PICTURE)
 
 
 def expected_cells(seed: int, columns: int, rows: int) -> dict[Place, tuple[Pixel, Pixel]]:
@@ -40,7 +45,7 @@ def wrong_cells(
     *,
     covered: Callable[[int, int], bool] = lambda x, y: False,
     dim: float = 1.0,
-    tolerance: float = 0.0,
+    tolerance: float = SEEN,
 ) -> list[Place]:
     """The cells, of those not covered, without their pixels' colours times `dim`."""
     return [
@@ -90,7 +95,7 @@ def test_overlays_dialogs_and_themes_leave_every_cell_right(
 
     terminal.send("d")
     terminal.wait_for("dialog open")
-    assert not wrong_cells(terminal, 2, covered=in_dialog, dim=0.5, tolerance=1.0)
+    assert not wrong_cells(terminal, 2, covered=in_dialog, dim=0.5, tolerance=SEEN)
 
     terminal.send("n\x1b")
     terminal.wait_for(lambda _: not wrong_cells(terminal, 3))
@@ -99,6 +104,64 @@ def test_overlays_dialogs_and_themes_leave_every_cell_right(
     terminal.wait_for("light")
     assert not wrong_cells(terminal, 3)
     assert terminal.pixels(0, 0)[1] == (0xFA, 0xF9, 0xF6)
+
+
+def test_small_changes_are_sent_as_such_and_leave_every_cell_right(
+    open_terminal: Callable[..., ColourTerminal],
+) -> None:
+    terminal = open_terminal("preview_app.py", 80, 24)
+    terminal.wait_for("size 80x24")
+    terminal.send("n")
+    terminal.wait_for("frame 1 painted")
+
+    def show_another(number: int) -> int:
+        before = len(terminal.output)
+        terminal.send("v")
+        terminal.wait_for(f"frame {number} painted")
+        return len(terminal.output) - before
+
+    whole = len(terminal.output)
+    assert show_another(11) < whole / 4
+    assert not wrong_cells(terminal, 11)
+
+    terminal.send("o")
+    terminal.wait_for("box shown")
+    show_another(21)
+    assert not wrong_cells(terminal, 21, covered=in_box)
+    assert {terminal.pixels(x, 5)[1] for x in range(25, 42)} == {(0x40, 0x50, 0x60)}
+
+    terminal.send("o")
+    terminal.wait_for("box hidden")
+    assert show_another(31) < whole / 4
+    assert not wrong_cells(terminal, 31)
+
+    terminal.send("d")
+    terminal.wait_for("dialog open")
+    terminal.send("v\x1b")
+    terminal.wait_for(lambda _: not wrong_cells(terminal, 41))
+
+    terminal.resize(61, 30)
+    terminal.wait_for("size 61x30")
+    terminal.send("v")
+    terminal.wait_for(lambda _: not wrong_cells(terminal, 51, 61, 30))
+
+
+def test_a_picture_is_whole_again_after_the_shell_had_the_terminal(
+    open_terminal: Callable[..., ColourTerminal],
+) -> None:
+    terminal = open_terminal("preview_app.py", 80, 24)
+    terminal.wait_for("size 80x24")
+    terminal.send("n")
+    terminal.wait_for("frame 1 painted")
+    terminal.send("v")
+    terminal.wait_for("frame 11 painted")
+
+    terminal.send("z")
+    os.waitpid(terminal.process.pid, os.WUNTRACED)
+    terminal.erase()
+    terminal.process.send_signal(signal.SIGCONT)
+
+    terminal.wait_for(lambda _: not wrong_cells(terminal, 11))
 
 
 def test_the_picture_fits_every_new_size_of_the_terminal(

@@ -119,3 +119,15 @@ async def test_the_line_fills_its_width_and_the_state_stays_still(stage: Stage, 
             places.add(line(bar).index("engine"))
 
         assert len(places) == 1 or width < 100
+
+
+@pytest.mark.parametrize(("width", "shown"), [(120, True), (60, False)])
+async def test_the_link_is_told_where_there_is_room(stage: Stage, width: int, shown: bool) -> None:
+    bar = StatusBar()
+    async with stage(bar).run_test(size=(width, 3)):
+        bar.show(status("running", model="pocket", device="cpu", dtype="float32"))
+        bar.show_link(lambda: "half (auto)  12 frames/s  18.0 kB/s")
+
+        assert ("12 frames/s" in line(bar)) is shown
+        assert "pocket" in line(bar)
+        assert "engine ● running" in line(bar)

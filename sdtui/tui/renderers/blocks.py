@@ -1,0 +1,188 @@
+"""What all block characters share: a cell has two colours and a shape that divides them.
+
+The grid holds what the terminal shows, cell by cell. A new frame changes only the cells that
+differ from it visibly, so that what is sent and what the compositor would paint are the same, and
+no cell is further from its frame than the tolerance.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sdtui.tui.renderers import Frame
+from sdtui.tui.renderers.pixel_strip import PALETTES, TRUECOLOR, Cells, Codes, Pen, PixelStrip
+from sdtui.tui.renderers.scaling import scaled
+from sdtui.tui.renderers.thrift import with_few_colours
+
+Bytes = NDArray[np.uint8]
+Numbers = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The nearest that cells come to their pixels."""
+
+    shape: Numbers  # (rows, columns): which of the characters
+    ink: Bytes  # (rows, columns, 3)
+    paper: Bytes  # (rows, columns, 3)
+    shown: Bytes  # (rows, columns, pixels of a cell, 3): what the cell then looks like
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """The cells as they are shown: (rows, columns) each, and their pixels."""
+
+    shape: Numbers
+    ink: Numbers
+    paper: Numbers
+    true_ink: Numbers
+    true_paper: Numbers
+    pixels: Bytes
+
+    def distance(self, new: _Grid) -> Bytes:
+        """How far each channel of each pixel is from that of `new`."""
+        return np.maximum(self.pixels, new.pixels) - np.minimum(self.pixels, new.pixels)
+
+    def differs(self, new: _Grid) -> NDArray[np.bool_]:
+        """The cells for which a terminal must be told something else."""
+        differs = (self.shape != new.shape) | (self.ink != new.ink) | (self.paper != new.paper)
+        return np.asarray(differs)
+
+    def take(self, new: _Grid, where: NDArray[np.bool_]) -> None:
+        """Become `new` there."""
+        for name in self.__slots__:
+            getattr(self, name)[where] = getattr(new, name)[where]
+
+    def cells(self, where: Any, characters: str) -> Cells:
+        """The cells at an index of these arrays, in a row."""
+        return Cells(
+            "".join([characters[shape] for shape in self.shape[where].tolist()]),
+            self.ink[where].tolist(),
+            self.paper[where].tolist(),
+            self.true_ink[where].tolist(),
+            self.true_paper[where].tolist(),
+        )
+
+
+_NO_CELLS = np.zeros((0, 0), dtype=np.int32)
+_NOTHING = _Grid(
+    _NO_CELLS, _NO_CELLS, _NO_CELLS, _NO_CELLS, _NO_CELLS, np.zeros((0, 0, 1, 3), dtype=np.uint8)
+)
+
+
+class Blocks(ABC):
+    """Shows pictures in characters that divide a cell into `WIDE` by `HIGH` pixels."""
+
+    name: ClassVar[str]
+    WIDE: ClassVar[int]
+    HIGH: ClassVar[int]
+    CHARACTERS: ClassVar[str]
+    """By shape: bit n says that pixel n, line by line, is ink."""
+
+    def __init__(self, color_system: str | None = "truecolor") -> None:
+        self._palette = PALETTES.get(color_system or "truecolor")
+        palette = self._palette
+        self._codes = Codes(palette.foreground, palette.background) if palette else TRUECOLOR
+        self._grid = _NOTHING
+        self._changed: NDArray[np.bool_] = np.zeros((0, 0), dtype=bool)
+        self._strips: list[PixelStrip] | None = None
+
+    @abstractmethod
+    def fit(self, pixels: Bytes) -> Fit:
+        """The nearest cells to pixels of (rows, columns, pixels of a cell, 3)."""
+
+    def draw(self, frame: Frame, columns: int, rows: int, tolerance: int = 0) -> None:
+        """Take the frame in where it visibly differs from what is shown.
+
+        The more the picture moves, the less one sees of small errors: the mean change is added to
+        the tolerance, up to three times that.
+        """
+        self._strips = None
+        picture = np.array(scaled(frame, columns * self.WIDE, rows * self.HIGH))
+        pixels = picture.reshape(rows, self.HIGH, columns, self.WIDE, 3).swapaxes(1, 2)
+        new = self._in_colours(self.fit(pixels.reshape(rows, columns, -1, 3)))
+        grid = self._grid
+        if grid.shape.shape != (rows, columns):
+            self._grid = new
+            self._changed = np.ones((rows, columns), dtype=bool)
+            return
+        distance = grid.distance(new)
+        tolerance += min(round(float(distance.mean())), 3 * tolerance)
+        visible = distance.max(axis=(2, 3)) > tolerance
+        # Where colours are few, a cell may look the same for other pixels.
+        self._changed = visible & grid.differs(new)
+        grid.take(new, visible)
+        if tolerance and self._palette is None:
+            self._spare_colours(tolerance)
+
+    def _spare_colours(self, tolerance: int) -> None:
+        """Write the changed cells with as few changes of colour as the tolerance allows."""
+        grid, where = self._grid, self._changed
+        cells = (grid.shape[where].tolist(), grid.ink[where].tolist(), grid.paper[where].tolist())
+        count = self.WIDE * self.HIGH
+        spared = with_few_colours(*cells, full=2**count - 1, tolerance=tolerance)
+        shape, ink, paper = (np.array(numbers, dtype=np.int32) for numbers in spared)
+        grid.shape[where] = shape
+        grid.ink[where] = grid.true_ink[where] = ink
+        grid.paper[where] = grid.true_paper[where] = paper
+        is_ink = shape[:, None] >> np.arange(count) & 1
+        colours = np.where(is_ink, ink[:, None], paper[:, None])
+        for channel, bits in enumerate((16, 8, 0)):
+            grid.pixels[where, :, channel] = colours >> bits & 255
+
+    def _in_colours(self, fit: Fit) -> _Grid:
+        true_ink, true_paper = _packed(fit.ink), _packed(fit.paper)
+        if self._palette is None:
+            ink, paper = true_ink.copy(), true_paper.copy()
+        else:
+            # Each line of cells is two lines of colours to the dither.
+            ink, paper = self._palette.numbers(fit.ink, 0), self._palette.numbers(fit.paper, 1)
+        fit.shape[ink == paper] = 0
+        return _Grid(fit.shape, ink, paper, true_ink, true_paper, fit.shown)
+
+    def strips(self) -> Sequence[PixelStrip]:
+        """The whole picture as encoded lines."""
+        if self._strips is None:
+            grid = self._grid
+            self._strips = [
+                PixelStrip(grid.cells(row, self.CHARACTERS), self._codes)
+                for row in range(len(grid.shape))
+            ]
+        return self._strips
+
+    def changes(self, column: int, row: int) -> str | None:
+        """The changed cells, each run of them at its place."""
+        rows, columns = (places.tolist() for places in np.nonzero(self._changed))
+        moves = {}
+        last_row, next_column = -1, -1
+        for number, (y, x) in enumerate(zip(rows, columns, strict=True)):
+            if y != last_row:
+                moves[number] = f"\x1b[{row + y + 1};{column + x + 1}H"
+            elif x != next_column:
+                moves[number] = f"\x1b[{x - next_column}C"
+            last_row, next_column = y, x + 1
+        if not moves:
+            return ""
+        pen = Pen(self._codes)
+        pen.write(self._grid.cells(self._changed, self.CHARACTERS), moves)
+        return pen.text()
+
+    def overlay(self, column: int, row: int) -> str:
+        """Cells are all there is."""
+        return ""
+
+    def end(self) -> str:
+        """Cells are all there is."""
+        return ""
+
+
+def _packed(colours: Bytes) -> Numbers:
+    """0xRRGGBB of colours whose last axis is RGB."""
+    red, green, blue = (colours[..., channel].astype(np.int32) for channel in range(3))
+    return red << 16 | green << 8 | blue

@@ -1,0 +1,92 @@
+"""An app for a real terminal: one picture in a preview, and a dialog that a signal brings or takes.
+
+    python picture_app.py PICTURE REPORT
+
+REPORT gets the picture's place in cells, a cell's size in pixels and the renderer, as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from PIL import Image
+from textual.app import App, ComposeResult
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from sdtui.tui.driver import TerminalDriver
+from sdtui.tui.terminal_answers import TerminalAnswered
+from sdtui.tui.widgets.preview import Preview
+
+
+class Dialog(ModalScreen[None]):
+    """Something that lies over the picture."""
+
+    CSS = "Dialog { align: center middle; } Static { width: 20; height: 5; background: #406020; }"
+
+    def compose(self) -> ComposeResult:
+        """One opaque box."""
+        yield Static("dialog")
+
+
+class PictureApp(App[None]):
+    """Shows the picture over the whole terminal but its last line."""
+
+    CSS = "Preview { height: 1fr; } #below { dock: bottom; height: 1; }"
+
+    def __init__(self, picture: Path, report: Path) -> None:
+        super().__init__()
+        self._picture = picture
+        self._report = report
+
+    def get_driver_class(self) -> type[TerminalDriver]:
+        """The driver that knows the terminal's answers."""
+        return TerminalDriver
+
+    def compose(self) -> ComposeResult:
+        """The preview, and a line that must not move."""
+        yield Preview()
+        yield Static("the last line", id="below")
+
+    def on_mount(self) -> None:
+        """Show the picture at once; the terminal's answers come later."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._toggle_dialog)
+        with Image.open(self._picture) as picture:
+            rgb = picture.convert("RGB")
+        preview = self.query_one(Preview)
+        preview.ask_terminal()
+        preview.show_frame(rgb.tobytes(), *rgb.size, final=True)
+
+    def on_terminal_answered(self, message: TerminalAnswered) -> None:
+        """Use what the terminal can do, and report where the picture is."""
+        preview = self.screen_stack[0].query_one(Preview)
+        preview.take_answers(message.answers)
+        if message.answers.is_complete:
+            self.call_after_refresh(self.call_after_refresh, self._tell, preview)
+
+    def _tell(self, preview: Preview) -> None:
+        region = preview.query_one("#preview-canvas").region
+        place = {
+            "region": list(region),
+            "cell": preview.choice.answers.cell,
+            "renderer": preview.renderer_name,
+            "answers": asdict(preview.choice.answers),
+        }
+        whole = self._report.with_suffix(".new")
+        whole.write_text(json.dumps(place))
+        whole.replace(self._report)
+
+    def _toggle_dialog(self) -> None:
+        if isinstance(self.screen, Dialog):
+            self.pop_screen()
+        else:
+            self.push_screen(Dialog())
+
+
+if __name__ == "__main__":
+    PictureApp(Path(sys.argv[1]), Path(sys.argv[2])).run()

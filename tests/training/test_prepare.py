@@ -1,0 +1,97 @@
+"""Preparing renders every style, keeps what it read, and packs small."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from training.config import RECIPES
+from training.pictures import load_things, pack_pictures, unpack_picture
+from training.prepare import RESOLUTION, svg_reader
+from training.travel import pack_data
+
+TOY = RECIPES["toy"]
+
+
+def collection(folder: Path, icon: dict[str, object], **others: object) -> Path:
+    """An Iconify package of one icon, for the code point 1f98a."""
+    content = {"icons": {"fox": icon}, "width": 32, "height": 32, **others}
+    (folder / "icons.json").write_text(json.dumps(content))
+    (folder / "chars.json").write_text(json.dumps({"1f98a": "reynard" if others else "fox"}))
+    return folder
+
+
+def test_svg_becomes_premultiplied_pixels(tmp_path: Path) -> None:
+    body = '<path fill="#ff0000" fill-opacity="0.5" d="M0 0h16v32H0z"/>'
+    picture = svg_reader(collection(tmp_path, {"body": body}))("1F98A")
+    assert picture is not None
+    assert picture.shape == (RESOLUTION, RESOLUTION, 4)
+    half = RESOLUTION // 2
+    assert (abs(picture[:, : half - 1].astype(int) - (128, 0, 0, 128)) <= 1).all()
+    assert not picture[:, half + 1 :].any()
+
+
+def test_an_alias_is_rendered_as_its_parent(tmp_path: Path) -> None:
+    body = '<path fill="#00ff00" d="M0 0h32v32H0z"/>'
+    folder = collection(tmp_path, {"body": body}, aliases={"reynard": {"parent": "fox"}})
+    picture = svg_reader(folder)("1F98A")
+    assert picture is not None
+    assert (picture == [0, 255, 0, 255]).all()
+    assert svg_reader(folder)("1F408") is None
+
+
+def test_an_icon_that_is_not_square_keeps_its_shape(tmp_path: Path) -> None:
+    body = '<path fill="#0000ff" d="M0 0h32v64H0z"/>'
+    picture = svg_reader(collection(tmp_path, {"body": body, "height": 64}))("1F98A")
+    assert picture is not None
+    drawn = picture[..., 3].any(axis=0)
+    assert drawn.sum() == RESOLUTION // 2
+    assert drawn[RESOLUTION // 2]
+
+
+def test_packed_pictures_come_back_exactly() -> None:
+    random = np.random.default_rng(0)
+    alpha = random.integers(0, 256, (3, 16, 16, 1), np.uint8)
+    pictures = np.concatenate([random.integers(0, 256, (3, 16, 16, 3), np.uint8), alpha], axis=-1)
+    # Premultiplied colours are never above their alpha.
+    pictures = np.minimum(pictures, alpha)
+    files, ends = pack_pictures(list(pictures))
+    starts = [0, *ends[:-1]]
+    for picture, start, end in zip(pictures, starts, ends, strict=True):
+        np.testing.assert_array_equal(unpack_picture(files[start:end].tobytes()), picture)
+
+
+def test_a_recipe_gets_its_things_and_styles_alone(data: Path) -> None:
+    every = load_things(data / "pictures.npz", replace(TOY, everything=True))
+    assert every.names == ("fox", "cat", "dog", "red apple", "flag: Chad")
+    assert every.drawn[:4] == ((0, "3d"), (0, "flat"), (0, "cartoon"), (1, "3d"))
+    assert every.drawn[-1] == (4, "3d")
+    assert every.chosen == {0, 1, 2, 3}
+    assert every.tags[0] == ("face", "sly", "reynard", "vixen")
+
+    chosen = load_things(data / "pictures.npz", RECIPES["cpu"])
+    assert chosen.names == ("fox", "cat", "dog", "red apple")
+    assert chosen.drawn == tuple((row, "3d") for row in range(4))
+    rows = [row for row, (_, style) in enumerate(every.drawn) if style == "3d"][:4]
+    assert torch.equal(chosen.pictures, every.pictures[rows])
+
+
+def test_everything_has_to_be_prepared_first(data: Path, tmp_path: Path, raw: Path) -> None:
+    from training.prepare import prepare_pictures
+
+    prepare_pictures(raw, tmp_path, everything=False)
+    load_things(tmp_path / "pictures.npz", TOY)
+    with pytest.raises(ValueError, match="prepare --everything"):
+        load_things(tmp_path / "pictures.npz", replace(TOY, everything=True))
+
+
+def test_what_travels_is_what_the_recipe_needs(data: Path, tmp_path: Path) -> None:
+    recipe = replace(TOY, diffusion=replace(TOY.diffusion, text_hidden_size=8))
+    pack_data(recipe, data, tmp_path / "travel")
+    assert np.load(tmp_path / "travel" / "word_vectors.npz")["vectors"].shape == (49_408, 8)
+    assert load_things(tmp_path / "travel" / "pictures.npz", TOY).names[0] == "fox"

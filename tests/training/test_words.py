@@ -1,0 +1,56 @@
+"""A word of a caption belongs to one thing, and the words kept from training are never spoken."""
+
+from __future__ import annotations
+
+import torch
+
+from training.pictures import Things
+from training.things import HELD_OUT_SYNONYMS
+from training.words import Words, words_for
+
+NAMES = ("fox", "cat", "dog", "flag: Chad", *(f"thing {n}" for n in range(40)))
+TAGS = (
+    ("face", "vulpine", "sly", "kitten", "baby kitten"),
+    ("face", "tabby"),
+    ("flat", "red", "fox", "D-O-G", "hound"),
+    ("chad",),
+    *((f"{letter}first", f"{letter}second") for letter in map(chr, range(97, 137))),
+)
+
+
+def words(with_tags: bool = True) -> Words:
+    pictures = torch.zeros(len(NAMES), 4, 8, 8, dtype=torch.uint8)
+    drawn = tuple((row, "3d") for row in range(len(NAMES)))
+    return words_for(Things(pictures, NAMES, drawn, TAGS), with_tags)
+
+
+def test_a_name_comes_first_and_tags_only_if_asked_for() -> None:
+    assert [called[0] for called in words().spoken] == list(NAMES)
+    assert words(with_tags=False).spoken[0] == ("fox",)
+    assert words(with_tags=False).spoken[1] == ("cat", "cats", "feline")
+    assert not words(with_tags=False).held_out_tags
+
+
+def test_only_tags_of_one_thing_alone_that_say_nothing_else_are_spoken() -> None:
+    known = words()
+    fox = {*known.spoken[0], *known.held_out_tags}
+    assert {"vulpine", "sly"} <= fox
+    assert known.spoken[1] == ("cat", "cats", "feline", "tabby")
+    assert known.spoken[2] == ("dog", "dogs", "hound")
+    assert known.spoken[3] == ("flag: Chad", "flag of Chad", "chad")
+
+
+def test_no_held_out_word_is_spoken() -> None:
+    known = words()
+    spoken = {word for called in known.spoken for part in called for word in (part, *part.split())}
+    assert known.held_out_tags
+    assert not spoken & set(known.held_out_tags)
+    assert not spoken & set(HELD_OUT_SYNONYMS)
+
+
+def test_a_held_out_word_names_the_things_that_answer() -> None:
+    known = words()
+    assert known.held_out_synonyms["kitten"] == {1}
+    assert "hawk" not in known.held_out_synonyms
+    for tag, (row,) in known.held_out_tags.items():
+        assert tag in TAGS[row]

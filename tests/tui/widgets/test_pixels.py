@@ -1,0 +1,189 @@
+"""Kitty and Sixel: what is sent is the picture, once, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import base64
+import io
+import random
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from sdtui.tui.renderers import Frame
+from sdtui.tui.renderers.kitty import MARKS, Kitty
+from sdtui.tui.renderers.scaling import scaled
+from sdtui.tui.renderers.sixel import Sixel, encode
+
+CONSOLE = Console(color_system="truecolor", force_terminal=True)
+_COMMAND = re.compile(r"\x1b_G([^;]*);([^\x1b]*)\x1b\\")
+
+_SIXEL_TOKEN = re.compile(r"#(\d+)(?:;2;(\d+);(\d+);(\d+))?|!(\d+)([?-~])|([?-~])|([$-])")
+
+
+def noise(width: int, height: int, seed: int = 0) -> Frame:
+    return Frame(random.Random(seed).randbytes(width * height * 3), width, height)
+
+
+def picture_of(sent: str) -> tuple[dict[str, str], Image.Image]:
+    """The keys of the first command and the picture of them all."""
+    commands = _COMMAND.findall(sent)
+    assert [keys.rsplit("m=", 1)[1] for keys, _ in commands] == ["1"] * (len(commands) - 1) + ["0"]
+    assert all(len(payload) <= 4096 for _, payload in commands)
+    keys = dict(pair.split("=") for pair in commands[0][0].split(","))
+    data = base64.b64decode("".join(payload for _, payload in commands))
+    return keys, Image.open(io.BytesIO(data))
+
+
+def test_kitty_gets_the_picture_as_it_is() -> None:
+    renderer = Kitty((9, 18))
+    frame = noise(64, 64)
+
+    renderer.draw(frame, 40, 20)
+    keys, picture = picture_of(renderer.changes(0, 0) or "")
+
+    assert picture.size == (64, 64)
+    assert picture.tobytes() == frame.rgb
+    assert (keys["a"], keys["U"], keys["c"], keys["r"], keys["q"]) == ("T", "1", "40", "20", "2")
+
+
+def test_kitty_gets_no_more_pixels_than_it_has() -> None:
+    renderer = Kitty((9, 18))
+
+    renderer.draw(noise(512, 512), 10, 5)
+    _, picture = picture_of(renderer.changes(0, 0) or "")
+
+    assert picture.size == (90, 90)
+
+
+def test_a_preview_is_sent_in_coarser_colours_and_the_picture_exactly() -> None:
+    renderer = Kitty()
+    frame = noise(16, 16)
+
+    renderer.draw(frame, 40, 20, 8)
+    _, preview = picture_of(renderer.changes(0, 0) or "")
+
+    off = np.abs(np.asarray(preview).astype(int).reshape(-1) - np.frombuffer(frame.rgb, np.uint8))
+    assert 0 < off.max() <= 2
+
+
+def test_each_placeholder_says_which_part_of_the_picture_it_is_also_after_a_cut() -> None:
+    renderer = Kitty()
+    renderer.draw(noise(8, 8), 20, 3)
+    keys, _ = picture_of(renderer.overlay(0, 0))
+    image = int(keys["i"])
+
+    line = renderer.strips()[2]
+    left, middle, right = line.divide([5, 12, 20])
+
+    assert [part.cell_length for part in (left, middle, right)] == [5, 7, 8]
+    for part, column in ((left, 0), (middle, 5), (right, 12)):
+        colour, cells = re.fullmatch(
+            r"\x1b\[38;5;(\d+)m(.*)\x1b\[0m", part.render(CONSOLE)
+        ).groups()
+        assert int(colour) == image & 255
+        assert cells.count("\U0010eeee") == part.cell_length
+        marks = cells[1:4]
+        assert [MARKS.index(mark) for mark in marks] == [2, column, image >> 24]
+
+
+def test_the_pixels_are_sent_once_and_forgotten_at_the_end() -> None:
+    renderer = Kitty()
+    assert renderer.end() == ""
+    renderer.draw(noise(8, 8), 4, 2)
+
+    first, again = renderer.overlay(0, 0), renderer.overlay(0, 0)
+
+    assert first
+    assert again == ""
+    image = picture_of(first)[0]["i"]
+    assert f"a=d,d=I,q=2,i={image}" in renderer.end()
+
+
+def test_through_tmux_every_command_is_wrapped() -> None:
+    renderer = Kitty(in_tmux=True)
+    renderer.draw(noise(64, 64), 40, 20)
+
+    sent = renderer.changes(0, 0) or ""
+
+    wrapped = re.findall(r"\x1bPtmux;((?:\x1b\x1b|[^\x1b])*)\x1b\\", sent)
+    assert re.sub(r"\x1bPtmux;((?:\x1b\x1b|[^\x1b])*)\x1b\\", "", sent) == ""
+    _, picture = picture_of("".join(wrapped).replace("\x1b\x1b", "\x1b"))
+    assert picture.size == (64, 64)
+
+
+def test_an_export_shows_the_picture_in_half_blocks() -> None:
+    for renderer in (Kitty(), Sixel((8, 16))):
+        renderer.draw(Frame(bytes([200, 10, 20]) * 16, 4, 4), 4, 2)
+        [first, *_] = renderer.strips()[0].crop(1, 2)
+        assert first.style.bgcolor.triplet == (200, 10, 20)
+
+
+def unsixel(data: str) -> np.ndarray:
+    """The pixels of a Sixel sequence, as a terminal reads it."""
+    head = re.match(r'\x1bP0;1;0q"1;1;(\d+);(\d+)', data)
+    assert head
+    assert data.endswith("\x1b\\")
+    width, height = int(head[1]), int(head[2])
+    pixels = np.full((height, width, 3), -1)
+    palette: dict[int, tuple[int, ...]] = {}
+    colour, x, y = 0, 0, 0
+    for token in _SIXEL_TOKEN.finditer(data, head.end(), len(data) - 2):
+        if token[1]:
+            colour = int(token[1])
+            if token[2]:
+                palette[colour] = tuple(round(int(token[n]) * 2.55) for n in (2, 3, 4))
+        elif token[8]:
+            x = 0
+            y += 6 if token[8] == "-" else 0
+        else:
+            count, sixel = (int(token[5]), token[6]) if token[5] else (1, token[7])
+            for bit in range(6):
+                if ord(sixel) - 63 >> bit & 1:
+                    pixels[y + bit, x : x + count] = palette[colour]
+            x += count
+    return pixels
+
+
+@pytest.mark.parametrize("size", [(30, 12), (7, 6), (1, 18), (200, 96)])
+def test_sixel_shows_every_pixel_in_nearly_its_colour(size: tuple[int, int]) -> None:
+    smooth = scaled(noise(4, 4), *size)
+
+    shown = unsixel(encode(smooth, 255))
+
+    assert shown.shape == (size[1], size[0], 3)
+    assert shown.min() >= 0
+    off = np.abs(shown - np.asarray(smooth).astype(int))
+    assert np.median(off) <= 6
+    assert off.mean() <= 8
+
+
+def test_sixel_fills_its_cells_but_never_the_line_below() -> None:
+    renderer = Sixel((9, 17))
+    renderer.draw(noise(16, 16), 10, 5)
+
+    sent = renderer.changes(4, 3) or ""
+
+    place, picture = sent.split("\x1bP", 1)
+    assert place == "\x1b[4;5H"
+    assert unsixel("\x1bP" + picture).shape == (84, 90, 3)
+
+
+def test_sixel_is_sent_again_only_when_something_was_painted_over_it() -> None:
+    renderer = Sixel((8, 16))
+    renderer.draw(noise(8, 8), 4, 2)
+    strips = renderer.strips()
+
+    assert renderer.overlay(0, 0)
+    assert renderer.overlay(0, 0) == ""
+    strips[1].crop(1, 3).render(CONSOLE)
+    assert renderer.overlay(0, 0)
+
+
+def test_not_even_noise_takes_more_than_the_link_is_given() -> None:
+    renderer = Sixel((8, 16))
+    renderer.draw(noise(256, 256), 40, 20)
+
+    assert len(renderer.overlay(0, 0)) <= 160 * 40 * 20 + 20
