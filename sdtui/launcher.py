@@ -13,6 +13,8 @@ import signal
 import sys
 import termios
 
+from sdtui.errors import TerminalError
+
 _FORWARDED = (
     signal.SIGHUP,
     signal.SIGINT,
@@ -36,7 +38,7 @@ _MODES_OFF = (
     2004,  # bracketed paste
     2048,  # in-band resize
 )
-RESTORE = (
+_RESTORE = (
     "\x1b\\"  # ends whatever sequence was cut off
     + "".join(f"\x1b[?{mode}l" for mode in _MODES_OFF)
     + "\x1b[<u"  # the keyboard protocol of Kitty; it belongs to the alternate screen
@@ -45,10 +47,24 @@ RESTORE = (
 )
 
 
+class InterfaceKilledError(TerminalError):
+    """The interface's process was ended by a signal that nobody can answer."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            "The interface was killed",
+            f"Its process was ended by {signal.Signals(number).name}.",
+            "The engine and its jobs go on; sdtui shows them again.",
+        )
+        self.exit_code = 128 + number
+
+
 def launch() -> int | None:
     """Fork. None in the child, which goes on as the interface.
 
-    The parent returns when the child has ended, with the exit code that a shell reports for it.
+    The parent returns when the child has ended, with its exit code, or with the one that a shell
+    reports for the signal that ended it. Raises `InterfaceKilledError` where that was none of those
+    by which a program is asked to end.
     """
     terminal = sys.stdin.fileno()
     before = termios.tcgetattr(terminal)
@@ -57,17 +73,20 @@ def launch() -> int | None:
     child = os.fork()
     if child:
         for number in _FORWARDED:
-            signal.signal(number, lambda number, _: os.kill(child, number))
+            signal.signal(number, lambda number, _: _forward(number, child))
         for number in _STOPS_OF_THE_BACKGROUND:
             signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
     if not child:
         return None
     status = _wait_for(child)
-    if os.WIFSIGNALED(status):
-        _restore(terminal, before)
-        return 128 + os.WTERMSIG(status)
-    return os.WEXITSTATUS(status)
+    if not os.WIFSIGNALED(status):
+        return os.WEXITSTATUS(status)
+    _restore(terminal, before)
+    killed_by = os.WTERMSIG(status)
+    if killed_by not in _FORWARDED:
+        raise InterfaceKilledError(killed_by)
+    return 128 + killed_by
 
 
 def suspend_process() -> None:
@@ -78,6 +97,12 @@ def suspend_process() -> None:
     handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
     os.kill(os.getpid(), signal.SIGTSTP)
     signal.signal(signal.SIGTSTP, handler)
+
+
+def _forward(number: int, child: int) -> None:
+    # It may have ended just now.
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child, number)
 
 
 def _wait_for(child: int) -> int:
@@ -93,6 +118,6 @@ def _wait_for(child: int) -> int:
 def _restore(terminal: int, attributes: list[int | list[bytes | int]]) -> None:
     # A terminal that is gone needs nothing more.
     with contextlib.suppress(OSError, termios.error):
-        os.write(sys.stdout.fileno(), RESTORE.encode())
+        os.write(sys.stdout.fileno(), _RESTORE.encode())
         # What the terminal has reported meanwhile, the mouse above all, was not meant for a shell.
         termios.tcsetattr(terminal, termios.TCSAFLUSH, attributes)

@@ -198,7 +198,7 @@ class _Output(threading.Thread):
     def run(self) -> None:
         """Write until `finish`."""
         is_gone = False
-        while text := self._next():
+        while (text := self._next()) is not None:
             if not is_gone:
                 try:
                     self._send(text.encode(self._encoding, "backslashreplace"))
@@ -206,13 +206,15 @@ class _Output(threading.Thread):
                     is_gone = True
                     self._when_gone()
 
-    def _next(self) -> str:
-        """All that waits; empty when nothing more will come."""
+    def _next(self) -> str | None:
+        """All that waits, or None when nothing more will come."""
         with self._changed:
             if self._is_behind and not self._waiting:
                 self._is_behind = False
                 self._when_behind(False)
             self._changed.wait_for(lambda: self._waiting or self._is_finishing)
+            if not self._waiting:
+                return None
             text = "".join(self._waiting)
             self._waiting.clear()
             return text

@@ -151,5 +151,5 @@ async def test_an_example_can_be_undone() -> None:
     async with opened(start=params(prompt="my own words")) as stage:
         await stage.press("ctrl+t")
         assert stage.main.prompt.text in stage.main._examples
-        await stage.press("ctrl+z")
+        await stage.press("ctrl+underscore")
         assert stage.main.prompt.text == "my own words"

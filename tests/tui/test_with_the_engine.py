@@ -44,7 +44,8 @@ def test_a_run_outlives_its_terminal_and_is_shown_whole_by_the_next_one() -> Non
         second.wait_for("/200")
         second.wait_for("a red apple")
         second.send("\x1b")
-        shown = second.wait_for("stopped at")
-        assert "latents" in shown
+        second.wait_for("stopped at")
+        # The log follows at its own pace.
+        second.wait_for("latents")
         second.send("\x11")
         assert second.wait_for_exit() == 0

@@ -94,6 +94,7 @@ def test_the_terminal_is_as_it_was_and_the_exit_code_says_why(way: str) -> None:
             assert terminal.wait_for_exit() == code, terminal.text
             assert left_behind(terminal.output) == []
             assert terminal.attributes == terminal.first_attributes
+            assert ("was ended by SIGKILL" in terminal.text) == (way == "kill")
 
 
 def shell() -> Terminal:
