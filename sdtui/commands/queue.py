@@ -11,7 +11,14 @@ import typer
 
 from sdtui.commands.output import EventLines, note
 from sdtui.errors import EngineError, ParameterError
-from sdtui.protocol.events import FINAL_EVENTS, Event, JobCancelled, ListedJob, QueueChanged
+from sdtui.protocol.events import (
+    FINAL_EVENTS,
+    Event,
+    JobCancelled,
+    ListedJob,
+    QueueChanged,
+    RequestRefused,
+)
 from sdtui.text import clean
 
 if TYPE_CHECKING:
@@ -81,8 +88,12 @@ def cancel(job: JobId) -> None:
         ):
             raise ParameterError("ID", "is of no job that runs or waits", _LOOK)
         await client.cancel(job_id)
-        while (end := await _next(client, FINAL_EVENTS)).job_id != job_id:
-            pass
+        while True:
+            end = await _next(client, (*FINAL_EVENTS, RequestRefused))
+            if isinstance(end, RequestRefused):
+                raise EngineError(end.title, end.message, end.remedy)
+            if isinstance(end, FINAL_EVENTS) and end.job_id == job_id:
+                break
         if not isinstance(end, JobCancelled):
             raise ParameterError("ID", "is of a job that ended before it could be cancelled")
 

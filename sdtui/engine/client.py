@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sdtui
-from sdtui.engine.launch import Connection, attach, attach_or_start
+from sdtui.engine.launch import Connection, EngineNotRunningError, attach, attach_or_start
 from sdtui.errors import EngineError, ParameterError, SdtuiError
 from sdtui.params import GenerationParams, validate
 from sdtui.protocol.codec import Decoder, encode
@@ -282,7 +282,7 @@ class EngineClient:
             case RequestRefused() if asked := self._asked.get(event.request_id or ""):
                 asked.refuse(_error(event))
                 return True
-            case RequestRefused() if self._shutdown is not None:
+            case RequestRefused() if self._shutdown is not None and not self._shutdown.done():
                 self._shutdown.set_exception(_error(event))
                 return True
         return False
@@ -295,7 +295,7 @@ async def stop_engine(*, force: bool = False) -> bool:
     """
     try:
         reader, writer = await attach()
-    except EngineError:
+    except EngineNotRunningError:
         return False
     try:
         writer.write(encode(Shutdown(force=force)))

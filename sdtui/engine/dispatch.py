@@ -93,6 +93,7 @@ class Dispatcher:
         )
         self._patience = patience
         self._rest: asyncio.TimerHandle | None = None
+        self._retry: asyncio.TimerHandle | None = None
         self._stopping = False
         self._preview_granted = False
         self._models = ModelLoading()
@@ -104,20 +105,12 @@ class Dispatcher:
     def submit(self, request: Submit) -> None:
         """Queue what is asked for, or raise `SdtuiError` when the queue cannot take all of it."""
         self._require_future()
-        position = self._count
-        for place, job in enumerate(self._queue.put(request), position):
-            self._emit(job.queued(place), job)
-        self._models.wanted = self._trouble = None
-        self._proceed()
+        self._accept(self._queue.put(request))
 
     def requeue(self, request: Requeue) -> None:
         """Queue a job again that ended without a picture, or raise `SdtuiError`."""
         self._require_future()
-        position = self._count
-        job = self._queue.requeue(request.job_id)
-        self._emit(job.queued(position), job)
-        self._trouble = None
-        self._proceed()
+        self._accept([self._queue.requeue(request.job_id)])
 
     def move_up(self, request: MoveUp) -> None:
         """Let a waiting job change places with the one before it, or raise `SdtuiError`."""
@@ -168,10 +161,13 @@ class Dispatcher:
         if self._stopping:
             raise EngineError("The engine is stopping", "", "Try again in a moment.")
 
-    @property
-    def _count(self) -> int:
-        """How many jobs run or wait."""
-        return len(self._queue) + (self._job is not None)
+    def _accept(self, jobs: Sequence[Job]) -> None:
+        """Tell of jobs that wait behind all others now, and bring their own models."""
+        before = len(self._queue) - len(jobs) + (self._job is not None)
+        for position, job in enumerate(jobs, before):
+            self._emit(job.queued(position), job)
+        self._models.wanted = self._trouble = None
+        self._proceed()
 
     async def stop(self) -> None:
         """End the worker; the next engine goes on with what is not yet saved."""
@@ -275,7 +271,9 @@ class Dispatcher:
             job = self._job = self._queue.take()
         except HistoryUnwritableError:
             log.exception("the queue waits for its disk")
-            asyncio.get_running_loop().call_later(_RETRY_SECONDS, self._proceed)
+            if self._retry is not None:
+                self._retry.cancel()
+            self._retry = asyncio.get_running_loop().call_later(_RETRY_SECONDS, self._proceed)
             return
         self._worker.send(
             RunJob(

@@ -23,6 +23,10 @@ STOPPED = ExitCause(
     "If it happens again, look for what stops it: a job control, a debugger, a batch system.",
 )
 
+SPEECHLESS = ExitCause(
+    "The worker said nothing more that the engine understands, and was replaced.", SEE_THE_LOG
+)
+
 
 def hung(seconds: float) -> ExitCause:
     """The cause of a worker's end that computed nothing for so long."""

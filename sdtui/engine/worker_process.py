@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Sequence
 
-from sdtui.engine.exit_causes import ExitCause, describe_exit
+from sdtui.engine.exit_causes import SPEECHLESS, ExitCause, describe_exit
 from sdtui.errors import SdtuiError
 from sdtui.protocol.codec import Decoder, encode
 from sdtui.protocol.events import WorkerEvent
@@ -69,7 +69,7 @@ class WorkerProcess:
                 yield event
             await asyncio.wait({exited}, timeout=_LAST_WORDS_SECONDS)
         finally:
-            self.kill()
+            self.kill(SPEECHLESS)
             await exited
 
     async def _read(self) -> WorkerEvent | None:

@@ -12,7 +12,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=T
 
 
 class Attach(Request, frozen=True, kw_only=True):
-    """Become a client. The engine answers `EngineStatus`, replays the job at hand, and repeats it.
+    """Become a client.
+
+    The engine answers `EngineStatus`, replays the jobs that run and wait, and ends with
+    `EngineStatus` and `QueueChanged` as they are now.
 
     `version` is the client's `sdtui.__version__`; an engine of another version refuses.
     """
@@ -62,7 +65,7 @@ class Cancel(Request, frozen=True, kw_only=True):
 
 
 class Adjust(Request, frozen=True, kw_only=True):
-    """Change a running job from its next step on."""
+    """Change a running job from its next step on, or how a waiting one will be drawn."""
 
     job_id: str
     guidance_scale: float
@@ -73,7 +76,7 @@ class GrantPreview(Request, frozen=True, kw_only=True):
 
 
 class Shutdown(Request, frozen=True, kw_only=True):
-    """End the engine. With `force`, also while a job runs."""
+    """End the engine. With `force`, also while jobs run or wait."""
 
     force: bool = False
 

@@ -129,7 +129,7 @@ class EngineBridge:
                 error = raised
             finally:
                 await self._leave()
-            self._tell(EngineLost, error, delay)
+            self._tell(EngineLost, error)
             await asyncio.sleep(delay)
             delay = min(delay * 2, LAST_RETRY_SECONDS)
 

@@ -34,10 +34,9 @@ class EngineConnected(Message):
 
 @dataclass
 class EngineLost(Message):
-    """The engine is gone or did not answer; another attempt follows in `retry_seconds`."""
+    """The engine is gone or did not answer; another attempt follows."""
 
     error: SdtuiError | None
-    retry_seconds: float
 
 
 @dataclass

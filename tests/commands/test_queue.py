@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import signal
 import subprocess
 from collections.abc import Callable
@@ -226,3 +227,17 @@ def test_a_batch_whose_engine_is_stopped_is_kept(sdtui: Callable) -> None:
     assert command.returncode == 5
     assert "3 jobs are kept" in err
     assert len(unfinished()) == 3
+
+
+def test_a_cancel_that_the_disk_refuses_is_told_and_does_not_wait(
+    sdtui: Callable, fake_engine: subprocess.Popen[bytes]
+) -> None:
+    sdtui("queue", "pause")
+    (job_id,) = submit("a red apple")
+    _, most = resource.prlimit(fake_engine.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(fake_engine.pid, resource.RLIMIT_FSIZE, (0, most))
+    outcome = sdtui("queue", "cancel", job_id)
+    resource.prlimit(fake_engine.pid, resource.RLIMIT_FSIZE, (most, most))
+    assert outcome.code == 5
+    assert "The history cannot be written" in outcome.err
+    assert sdtui("queue", "cancel", job_id).code == 0

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from sdtui.engine.client import EngineClient
-from sdtui.engine.exit_causes import describe_exit
+from sdtui.engine.exit_causes import SPEECHLESS, describe_exit
+from sdtui.engine.worker_process import WorkerProcess
 from sdtui.errors import EngineError
 from sdtui.params import GenerationParams
 from sdtui.protocol.events import (
@@ -231,6 +232,14 @@ async def test_a_worker_without_work_does_not_hang(start_fake_engine: StartEngin
     await asyncio.sleep(1.5)
     assert children(engine.pid) == [worker]
     await client.close()
+
+
+async def test_a_worker_that_says_nothing_understandable_is_not_said_to_lack_memory() -> None:
+    nonsense = "import time; print('no frame at all', flush=True); time.sleep(60)"
+    process = await WorkerProcess.start((sys.executable, "-c", nonsense))
+    assert [event async for event in process.events()] == []
+    assert process.returncode == -signal.SIGKILL
+    assert process.cause == SPEECHLESS
 
 
 def test_exit_codes_and_signals_are_named() -> None:
