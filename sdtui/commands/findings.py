@@ -134,7 +134,8 @@ def _graphics(terminal: Finding) -> list[Finding]:
     choice = RendererChoice(wanted, answers)
     name = choice.name(no_color=bool(os.environ.get("NO_COLOR")))
     by = AUTO if wanted == AUTO else "as SDTUI_RENDERER says"
-    renderer = Finding("renderer", OK, f"{name} ({by}); also {', '.join(available(answers))}")
+    others = [other for other in available(answers) if other != name]
+    renderer = Finding("renderer", OK, f"{name} ({by}); also {', '.join(others)}")
     if not answers.is_complete:
         value = f"no answer within {PATIENCE_SECONDS:.0f} s, so half blocks"
         return [Finding("graphics", WARN, value, "Name a renderer: sdtui --renderer."), renderer]

@@ -15,6 +15,7 @@ from sdtui.models import catalogue
 from sdtui.params import SCHEDULERS, GenerationParams, random_seed, scheduler_name, validate
 
 _DEFAULTS = GenerationParams(prompt="defaults")
+_DTYPES = ("auto", "float32", "float16", "bfloat16")
 _OPTIONS = {"num_inference_steps": "steps"}
 """The fields whose option has another name."""
 
@@ -84,6 +85,8 @@ def generate(
         validate("model", model)
     except ParameterError as error:
         raise _as_option(error) from error
+    if dtype not in _DTYPES:
+        raise ParameterError("--dtype", f"must be {', '.join(_DTYPES[:-1])} or {_DTYPES[-1]}")
     outputs = delivery.places(output, batch, force=force)
     where = catalogue.locate(model)
     if moved := catalogue.moved_note(model):

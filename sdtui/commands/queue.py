@@ -86,7 +86,7 @@ def cancel(job: JobId) -> None:
         if not any(
             line.job_id == job_id and line.state in ("running", "queued") for line in listed.jobs
         ):
-            raise ParameterError("ID", "is of no job that runs or waits", _LOOK)
+            raise ParameterError("ID", "no job that runs or waits has it", _LOOK)
         await client.cancel(job_id)
         while True:
             end = await _next(client, (*FINAL_EVENTS, RequestRefused))

@@ -95,7 +95,7 @@ class JobQueue:
         stored = self._store.find_unfulfilled(job_id)
         if stored is None:
             raise ParameterError(
-                "job_id", "is of no job that failed, was cancelled or is parked", _LOOK
+                "job_id", "no job that failed, was cancelled or is parked has it", _LOOK
             )
         self._store.requeue(job_id)
         job = Job(
@@ -118,7 +118,7 @@ class JobQueue:
         """
         job = self.find(job_id)
         if job is None:
-            raise ParameterError("job_id", "is of no job that waits", _LOOK)
+            raise ParameterError("job_id", "no waiting job has it", _LOOK)
         place = self._waiting.index(job)
         if place > 0:
             self._store.move_up(job_id)

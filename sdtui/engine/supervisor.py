@@ -241,7 +241,7 @@ class Supervisor:
             raise EngineError(
                 "The engine is at work",
                 "A job runs or waits.",
-                "Cancel it first, or force the engine to stop: jobs go on at its next start.",
+                "Cancel it first, or stop with --force: jobs go on at the engine's next start.",
             )
         self._stop.set()
 

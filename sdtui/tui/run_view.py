@@ -9,6 +9,7 @@ from sdtui.protocol.events import (
     EngineStatus,
     Event,
     JobSaved,
+    RequestRefused,
 )
 from sdtui.text import clean
 from sdtui.tui.widgets.curves import Curves
@@ -44,9 +45,11 @@ class RunView:
             case EngineStatus():
                 going_on = 0 if event.paused else event.queued
                 self.unfinished = going_on + (event.running_job_id is not None)
+            case RequestRefused():
+                self.status.note(event.title)
             case JobSaved():
                 self.saved = Path(event.path)
-                self.status.note(f"saved {shown_path(self.saved)}")
+                self.status.note(f"saved {clean(self.saved.name)}")
 
     def lose_engine(self, what_is_done: str) -> None:
         """The engine is gone; the next one goes on with whatever ran."""

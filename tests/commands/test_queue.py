@@ -116,7 +116,7 @@ def test_the_beginning_of_an_id_is_enough_unless_two_jobs_have_it(sdtui: Callabl
 def test_an_unknown_job_is_bad_input(sdtui: Callable, command: str, job_id: str) -> None:
     outcome = sdtui("queue", command, job_id)
     assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err.startswith("sdtui: ID: is of no job that")
+    assert outcome.err.startswith("sdtui: ID: no ")
     assert "`sdtui queue` lists" in outcome.err
 
 

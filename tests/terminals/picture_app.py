@@ -62,6 +62,10 @@ class PictureApp(App[None]):
         preview.ask_terminal()
         preview.show_frame(rgb.tobytes(), *rgb.size, final=True)
 
+    def on_terminal_driver_signalled(self, event: TerminalDriver.Signalled) -> None:
+        """Do not outlive the terminal."""
+        self.exit(return_code=128 + event.number)
+
     def on_terminal_answered(self, message: TerminalAnswered) -> None:
         """Use what the terminal can do, and report where the picture is."""
         preview = self.screen_stack[0].query_one(Preview)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
+from textwrap import fill
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -14,6 +15,10 @@ from textual.widgets import Static
 
 from sdtui.tui.actions import ACTIONS, HISTORY_ACTIONS, QUEUE_ACTIONS, key_name
 from sdtui.tui.stylesheets import styles_dir
+
+_KEYS_WIDTH, _NAME_WIDTH, _NARROWEST = 9, 17, 20
+_MOST_WIDTH = 96
+"""As the style sheet has it."""
 
 _TYPING = (
     ("⏎", "in a prompt", "Make the picture"),
@@ -40,20 +45,21 @@ class HelpScreen(ModalScreen[None]):
         with VerticalScroll(id="help") as page:
             page.border_title = "help"
             page.border_subtitle = "esc closes"
-            yield Static(_page())
+            # Less the border, the padding and the scrollbar.
+            yield Static(_page(min(_MOST_WIDTH, self.app.size.width) - 8))
 
 
-def _page() -> Content:
+def _page(width: int) -> Content:
     lines: list[Content] = []
     everything = (*ACTIONS, *HISTORY_ACTIONS, *QUEUE_ACTIONS)
     for group, actions in groupby(everything, key=lambda action: action.group):
         lines.append(Content.styled(group, "$accent"))
         for action in actions:
             keys = " ".join(key_name(key) for key in action.keys)
-            lines.append(_row(keys, action.name, action.help))
+            lines.append(_row(keys, action.name, action.help, width))
         lines.append(Content(""))
     lines.append(Content.styled("typing", "$accent"))
-    lines += [_row(*row) for row in _TYPING]
+    lines += [_row(*row, width) for row in _TYPING]
     lines.append(Content(""))
     lines.append(
         Content.styled(
@@ -65,7 +71,11 @@ def _page() -> Content:
     return Content("\n").join(lines)
 
 
-def _row(keys: str, name: str, help_text: str) -> Content:
+def _row(keys: str, name: str, help_text: str, width: int) -> Content:
+    indent = " " * (_KEYS_WIDTH + _NAME_WIDTH)
+    words = fill(help_text, max(width - len(indent), _NARROWEST), break_long_words=False)
     return Content.assemble(
-        (f"{keys:<9}", "$value"), (f"{name:<17}", "$foreground"), (help_text, "$label")
+        (f"{keys:<{_KEYS_WIDTH}}", "$value"),
+        (f"{name:<{_NAME_WIDTH}}", "$foreground"),
+        (words.replace("\n", f"\n{indent}"), "$label"),
     )

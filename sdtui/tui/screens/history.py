@@ -258,6 +258,8 @@ class HistoryScreen(Screen[GenerationParams | None]):
     def action_delete(self) -> None:
         """Delete the chosen picture, after a question."""
         if self.pictures.picture is not None:
+            # The question is about the picture that is seen beside it.
+            self._show_details()
             self._request(self._delete(self.pictures.picture))
 
     def action_favourite(self) -> None:

@@ -87,8 +87,12 @@ class MainScreen(MainLayout):
                 self._adopt(event.params)
 
     def _adopt(self, params: GenerationParams) -> None:
-        """An empty screen that finds a picture being made shows what it is made of."""
+        """An empty screen that finds a picture being made shows what it is made of.
+
+        The prompt is selected, so that whoever begins to type does not go on with it.
+        """
         self.prompt.replace_text(params.prompt)
+        self.prompt.select_all()
         self.negative.replace_text(params.negative_prompt)
         self.panel.settings.adopt(params)
         self.panel.refresh()

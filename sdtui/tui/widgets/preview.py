@@ -245,7 +245,7 @@ class Preview(Container):
 
     def _picture_caption(self, width: int, height: int) -> str:
         size = f"{width}×{height}"
-        return size if self._seed is None else f"{size} · seed {self._seed}"
+        return size if self._seed is None else f"seed {self._seed} · {size}"
 
     # How it is painted -------------------------------------------------------------------------
 

@@ -202,7 +202,7 @@ async def test_a_job_is_told_from_loading_to_the_saved_picture(stage: Stage) -> 
         )
         preview.show(JobSaved(job_id="j", path="/x.png", size=9, seconds=2.1))
         await pilot.pause()
-        assert preview.border_title == "preview · 128×128 · seed 42 · 2.1 s"
+        assert preview.border_title == "preview · seed 42 · 128×128 · 2.1 s"
 
 
 async def test_a_stopped_job_keeps_its_last_preview(stage: Stage) -> None:
