@@ -142,7 +142,7 @@ def queued(text: str) -> QueueChanged:
 def past(text: str) -> GalleryPicture:
     """A picture of the history."""
     params = GenerationParams(prompt=f"past {text}", negative_prompt=text, model=f"by {text}")
-    changes = {"params": params, "path": f"/kept {text}", "device": text, "dtype": text}
+    changes = {"params": params, "path": f"/kept {text}"}
     return past_pictures(1, job_id=text, **changes)[0]
 
 

@@ -152,4 +152,4 @@ async def test_an_example_can_be_undone() -> None:
         await stage.press("ctrl+t")
         assert stage.main.prompt.text in stage.main._examples
         await stage.press("ctrl+underscore")
-        assert stage.main.prompt.text == "my own words"
+        await stage.until(lambda: stage.main.prompt.text == "my own words")
