@@ -326,7 +326,7 @@ class Dispatcher:
     def _is_drawing(self) -> bool:
         """Whether the worker computes: its job is not waiting for a model, nor for the disk."""
         job = self._job
-        return job is not None and job.has_model and job.image is None
+        return job is not None and job.image is None and self._models.record is None
 
     def _rest_later(self) -> None:
         """Let the worker go when it has had nothing to do for a while."""

@@ -19,7 +19,6 @@ from sdtui.protocol.events import (
     JobParked,
     JobQueued,
     JobStarted,
-    PromptTokenized,
     StepCompleted,
 )
 from sdtui.protocol.requests import LoadModel
@@ -36,8 +35,7 @@ class Job:
 
     `attempts` counts how often a worker took it up. `guidance_scale` is what the user changed it
     to, None while it is that of the parameters; `adjustments` are the pairs of step index and
-    guidance scale that took effect. `has_model` says that the worker computes, and `image` is there
-    from the decoding on.
+    guidance scale that took effect. `image` is there from the decoding on.
     """
 
     id: str
@@ -50,7 +48,6 @@ class Job:
     guidance_scale: float | None = None
     adjustments: list[tuple[int, float]] = field(default_factory=list)
     started_at: float = 0.0
-    has_model: bool = False
     completed: int = 0
     count: int = 0
     image: ImageDecoded | None = None
@@ -79,8 +76,6 @@ class Job:
         match event:
             case JobStarted():
                 self.started_at = event.time
-            case PromptTokenized():
-                self.has_model = True
             case StepCompleted():
                 self.completed, self.count = event.step_index + 1, event.count
             case GuidanceAdjusted():
@@ -121,7 +116,6 @@ class Job:
         self.record = Backlog()
         self.adjustments = []
         self.completed = self.count = 0
-        self.has_model = False
         self._begin(position=0)
 
     def wait_at(self, position: int) -> None:

@@ -231,7 +231,7 @@ async def test_what_cannot_be_done_is_refused_and_changes_nothing(fake_engine: E
         with pytest.raises(ParameterError) as caught:
             await client.requeue(job_id)
         assert "sdtui queue" in caught.value.remedy
-        with pytest.raises(ParameterError, match="no job that waits"):
+        with pytest.raises(ParameterError, match="no waiting job"):
             await client.move_up(job_id)
     for count in (0, MAX_BATCH + 1):
         with pytest.raises(ParameterError) as caught:
