@@ -54,6 +54,7 @@ def test_pictures_are_found_marked_made_again_and_deleted(
         terminal.wait_for("Nothing found")
         assert not fox.exists()
         terminal.send("/")
+        terminal.watch(1)
         terminal.send("\x7f")
         terminal.wait_for(lambda text: "blu" not in text)
         terminal.send("\x1b")
