@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from PIL import Image, ImageDraw
 
+from sdtui.params import DEFAULT_GUIDANCE
 from training.config import DATA, RECIPES
 from training.export import POCKET
 from training.pictures import load_things
@@ -50,7 +51,7 @@ def main() -> None:
     parser.add_argument("--recipe", choices=sorted(RECIPES), default="cpu")
     parser.add_argument("-o", "--output", type=Path, default=Path("contact_sheet.png"))
     parser.add_argument("--steps", type=int, default=25)
-    parser.add_argument("--guidance-scale", type=float, default=5.0)
+    parser.add_argument("--guidance-scale", type=float, default=DEFAULT_GUIDANCE)
     parser.add_argument("--prompts", nargs="*", help="prompts instead of the fixed ones")
     arguments = parser.parse_args()
     recipe = RECIPES[arguments.recipe]

@@ -37,8 +37,12 @@ def generate(
         int, typer.Option(help="Steps of denoising, 1 to 200.")
     ] = _DEFAULTS.num_inference_steps,
     guidance_scale: Annotated[
-        float, typer.Option(help="How strongly the prompt pulls; 1 and less: not at all.")
-    ] = _DEFAULTS.guidance_scale,
+        float | None,
+        typer.Option(
+            help="How strongly the prompt pulls; 1 and less: not at all.",
+            show_default="what suits the model",
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(help="The same seed draws the same picture.", show_default="random"),
@@ -102,7 +106,9 @@ def generate(
             model=model,
             scheduler=scheduler_name(scheduler),
             num_inference_steps=steps,
-            guidance_scale=guidance_scale,
+            guidance_scale=(
+                catalogue.native_guidance(model) if guidance_scale is None else guidance_scale
+            ),
             seed=random_seed() if seed is None else seed,
             width=native_width if width is None else width,
             height=native_height if height is None else height,

@@ -10,12 +10,14 @@ from typing import Any
 
 from sdtui import paths
 from sdtui.errors import ModelError, ParameterError
-from sdtui.params import validate
+from sdtui.params import DEFAULT_GUIDANCE, validate
 from sdtui.text import clean
 
 POCKET = "pocket"
 STABLE_DIFFUSION_1_5 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 _DEFAULT_SIZE = (512, 512)
+_STABLE_DIFFUSION_GUIDANCE = 7.5
+"""What Stable Diffusion 1.x is commonly used with."""
 _UNET_WEIGHTS = (
     "unet/diffusion_pytorch_model.safetensors",
     "unet/diffusion_pytorch_model.fp16.safetensors",
@@ -126,6 +128,11 @@ def native_size(model: str) -> tuple[int, int]:
         return _DEFAULT_SIZE
     factor = 2 ** (len(blocks) - 1)
     return width * factor, height * factor
+
+
+def native_guidance(model: str) -> float:
+    """The guidance scale that suits the model."""
+    return DEFAULT_GUIDANCE if model == POCKET else _STABLE_DIFFUSION_GUIDANCE
 
 
 def tokenizer_folder(model: str) -> Path | None:

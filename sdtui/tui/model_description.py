@@ -10,14 +10,16 @@ from sdtui.tui.token_counter import TokenCounter
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """`native_size` is (width, height) in pixels. `models` are the names that can be chosen.
+    """`native_size` is (width, height) in pixels, `native_guidance` the guidance that suits it.
 
+    `models` are the names that can be chosen.
     `counter` is None where the tokenizer's files are not at hand (a model not downloaded yet).
     """
 
     model: str
     models: list[str] = field(default_factory=list)
     native_size: tuple[int, int] | None = None
+    native_guidance: float | None = None
     examples: list[str] = field(default_factory=list)
     counter: TokenCounter | None = None
 
@@ -37,6 +39,7 @@ def describe(model: str) -> ModelDescription:
             model,
             models,
             catalogue.native_size(model),
+            catalogue.native_guidance(model),
             catalogue.example_prompts(model),
             TokenCounter.load(folder) if folder else None,
         )

@@ -12,7 +12,7 @@ import pytest
 
 from sdtui import paths
 from sdtui.engine.client import EngineClient
-from sdtui.params import GenerationParams
+from sdtui.params import DEFAULT_GUIDANCE, GenerationParams
 from sdtui.protocol.events import (
     JobCancelled,
     JobFailed,
@@ -135,7 +135,7 @@ async def test_a_changed_guidance_outlives_the_engine(
         for step in of_kind(await until(client, JobSaved), StepCompleted):
             used.setdefault(step.job_id, set()).add(step.guidance_scale)
     assert (used[running], used[waiting]) == ({2.0}, {3.0})
-    assert stored(waiting).params.guidance_scale == 7.5
+    assert stored(waiting).params.guidance_scale == DEFAULT_GUIDANCE
     await client.close()
 
 

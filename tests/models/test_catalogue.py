@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 from sdtui import paths
 from sdtui.errors import ModelError
 from sdtui.models import catalogue
+from sdtui.params import GenerationParams
 
 
 @pytest.fixture(autouse=True)
@@ -123,6 +124,11 @@ def test_escape_sequences_in_a_name_are_shown_harmlessly() -> None:
         catalogue.locate("\x1b]52;c;evil\x07")
 
     assert "\x1b" not in str(caught.value)
+
+
+def test_each_model_starts_with_the_guidance_that_suits_it() -> None:
+    assert catalogue.native_guidance("pocket") == GenerationParams(prompt="fox").guidance_scale
+    assert catalogue.native_guidance("stable-diffusion-v1-5/stable-diffusion-v1-5") == 7.5
 
 
 def test_the_native_size_is_the_unets_times_the_vaes_factor(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sdtui.errors import EngineError
-from sdtui.protocol.events import StepCompleted, Trouble
+from sdtui.protocol.events import ComponentLoading, StepCompleted, Trouble
 from sdtui.tui.messages import ModelDescribed
 from sdtui.tui.model_description import describe
 from tests.tui.fake_engine import SAVED_PATH, FakeEngineClient, idle_status, step
@@ -24,6 +24,16 @@ async def test_enter_in_the_prompt_makes_a_picture_of_it() -> None:
         assert frame is not None
         assert (frame.width, frame.height) == (128, 128)
         assert f"saved {Path(SAVED_PATH).name}" in stage.text
+
+
+async def test_a_model_that_is_loaded_gives_the_pane_back_to_the_invitation() -> None:
+    async with opened() as stage:
+        await stage.until_shown("Nothing drawn yet")
+        stage.engine.tell(ComponentLoading(model="pocket", component="scheduler", index=4, count=5))
+        await stage.until_shown("loading scheduler")
+        await stage.engine.load_model("pocket")
+        await stage.until_shown("Nothing drawn yet")
+        assert "loading scheduler" not in stage.text
 
 
 async def test_the_log_tells_tokens_embeddings_latents_and_steps() -> None:
@@ -103,11 +113,11 @@ async def test_guidance_changed_during_a_run_reaches_the_engine_and_the_log() ->
         stage.main.panel.show_field("guidance_scale")
         stage.main.panel.focus()
         await stage.press("right", "right")
-        await stage.until(lambda: ("adjust", "job-1", 8.5) in stage.engine.calls)
+        await stage.until(lambda: ("adjust", "job-1", 3.5) in stage.engine.calls)
         assert [call for call in stage.engine.calls if call[0] == "adjust"] == [
-            ("adjust", "job-1", 8.5)
+            ("adjust", "job-1", 3.5)
         ]
-        await stage.until_shown("guidance 8.5 from step 13 on")
+        await stage.until_shown("guidance 3.5 from step 13 on")
 
 
 async def test_a_screen_that_comes_late_shows_the_run_from_its_first_token() -> None:

@@ -77,7 +77,7 @@ class MainScreen(MainLayout):
 
     @on(EventReceived)
     def _show_event(self, message: EventReceived) -> None:
-        from sdtui.protocol.events import JobStarted
+        from sdtui.protocol.events import JobStarted, ModelLoaded
 
         event = message.event
         self.run_view.show(event)
@@ -85,6 +85,8 @@ class MainScreen(MainLayout):
             self._frame_is_answered()
             if not self.prompt.text:
                 self._adopt(event.params)
+        elif isinstance(event, ModelLoaded):
+            self._invite()
 
     def _adopt(self, params: GenerationParams) -> None:
         """An empty screen that finds a picture being made shows what it is made of.
@@ -142,9 +144,13 @@ class MainScreen(MainLayout):
         self.prompt.set_counter(known.counter)
         self.negative.set_counter(known.counter)
         self._examples = known.examples
+        self._invite()
+
+    def _invite(self) -> None:
+        """Show what could be drawn where nothing is, has been or failed to be."""
         preview = self.run_view.preview
         if preview.frame is None and not preview.shows_failure and self.bridge.running is None:
-            preview.show_empty(known.examples[:3], _EXAMPLE_KEY)
+            preview.show_empty(self._examples[:3], _EXAMPLE_KEY)
 
     # What the user changes ---------------------------------------------------------------------
 
@@ -183,12 +189,15 @@ class MainScreen(MainLayout):
         self.post_message(ModelDescribed(description))
 
     def _use_model(self, description: ModelDescription) -> None:
-        """Give a chosen model its own size; load it unless that would download it unasked."""
+        """Give a chosen model what suits it; load it unless that would download it unasked."""
         if description.model != self.panel.settings.values["model"]:
             return
         if description.native_size:
             self.panel.update("width", description.native_size[0])
             self.panel.update("height", description.native_size[1])
+        # A change of guidance is for the picture that is being made, if there is one.
+        if description.native_guidance is not None and not self.bridge.running:
+            self.panel.update("guidance_scale", description.native_guidance)
         if description.counter:
             self._load_model()
         else:

@@ -29,6 +29,7 @@ from sdtui.protocol.events import (
     JobSaved,
     JobStarted,
     ModelFailed,
+    ModelLoaded,
     PreviewReady,
     Trouble,
 )
@@ -218,6 +219,8 @@ class Preview(Container):
                 self.show_loading(f"downloading {file}", f"{figures.byte_size(received)}{of}")
             case ComponentLoading(component=component, index=index, count=count):
                 self.show_loading(f"loading {component}", f"{index + 1} of {count}")
+            case ModelLoaded() if self.frame:
+                self._caption("the last picture")
             case JobStarted(params=params):
                 self._seed = params.seed
                 self.link.begin(params.preview_every)
