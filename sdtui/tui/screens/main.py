@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.binding import BindingType
-from textual.timer import Timer
 
 from sdtui.errors import ParameterError, SdtuiError
 from sdtui.params import GenerationParams
@@ -27,6 +25,7 @@ from sdtui.tui.widgets.parameter_panel import ParameterPanel
 from sdtui.tui.widgets.prompt_input import PromptInput
 
 if TYPE_CHECKING:
+    from sdtui.protocol.events import EngineStatus
     from sdtui.tui.bridge import Connect, EngineBridge
     from sdtui.tui.model_description import ModelDescription
 
@@ -53,7 +52,6 @@ class MainScreen(MainLayout):
         self._connect = connect
         self._examples: list[str] = []
         self._awaiting_engine: tuple[GenerationParams, int] | None = None
-        self._settling: dict[str, Timer] = {}
 
     def on_mount(self) -> None:
         """Everything that the first paint does not need waits until it is over."""
@@ -116,7 +114,7 @@ class MainScreen(MainLayout):
 
     def _frame_is_answered(self) -> None:
         """Every preview is answered by one credit, be it painted, replaced or dropped."""
-        self._request(self.bridge.grant_preview())
+        self.ask(self.bridge.grant_preview())
 
     @on(EngineConnected)
     def _engine_is_there(self, message: EngineConnected) -> None:
@@ -125,8 +123,8 @@ class MainScreen(MainLayout):
             self.run_view.show(status)
         waiting, self._awaiting_engine = self._awaiting_engine, None
         if waiting is not None:
-            self._request(self._submit(*waiting))
-        elif status is not None and status.running_job_id is None:
+            self.ask(self._submit(*waiting))
+        elif status is not None and not _has_jobs(status):
             self._load_model()
 
     @on(EngineLost)
@@ -158,9 +156,9 @@ class MainScreen(MainLayout):
     def _setting_changed(self, message: ParameterPanel.Changed) -> None:
         match message.field:
             case "guidance_scale" if self.bridge.running:
-                self._when_settled("guidance", self._guidance_changed)
+                self.when_settled("guidance", _SETTLING_SECONDS, self._guidance_changed)
             case "model":
-                self._when_settled("model", self._model_chosen)
+                self.when_settled("model", _SETTLING_SECONDS, self._model_chosen)
 
     @on(PromptInput.Submitted)
     async def _prompt_submitted(self) -> None:
@@ -168,13 +166,13 @@ class MainScreen(MainLayout):
 
     def _guidance_changed(self) -> None:
         guidance = self.panel.settings.values["guidance_scale"]
-        self._request(self.bridge.adjust(guidance))
+        self.ask(self.bridge.adjust(guidance))
 
     def _model_chosen(self) -> None:
         self._describe_model(chosen=True)
 
     def _load_model(self) -> None:
-        self._request(self.bridge.load_model(self.panel.settings.values["model"]))
+        self.ask(self.bridge.load_model(self.panel.settings.values["model"]))
 
     def _describe_model(self, chosen: bool = False) -> None:
         model = self.panel.settings.values["model"]
@@ -203,22 +201,7 @@ class MainScreen(MainLayout):
         else:
             self.status.note("this model is loaded when a picture is asked for")
 
-    def _when_settled(self, name: str, callback: Callable[[], None]) -> None:
-        if name in self._settling:
-            self._settling[name].stop()
-        self._settling[name] = self.set_timer(_SETTLING_SECONDS, callback)
-
     # Requests ----------------------------------------------------------------------------------
-
-    def _request(self, work: Coroutine[Any, Any, None]) -> None:
-        self.run_worker(self._carry_out(work), group="requests")
-
-    async def _carry_out(self, work: Coroutine[Any, Any, None]) -> None:
-        """The engine may be lost in the middle of a request: the bridge tells of that at once."""
-        try:
-            await work
-        except SdtuiError as error:
-            self.status.note(error.title)
 
     async def _submit(self, params: GenerationParams, count: int) -> None:
         try:
@@ -264,12 +247,12 @@ class MainScreen(MainLayout):
         except ParameterError as error:
             self._show_parameter_error(error)
             return
-        self._request(self._submit(params, self.panel.settings.values["batch"]))
+        self.ask(self._submit(params, self.panel.settings.values["batch"]))
 
     def action_stop(self) -> None:
         """Stop the running picture; with none running, leave the full preview."""
         if self.bridge.running or self.bridge.waiting:
-            self._request(self.bridge.stop())
+            self.ask(self.bridge.stop())
         elif self._awaiting_engine:
             self._awaiting_engine = None
             self.status.note("nothing is asked for any more")
@@ -338,3 +321,8 @@ class MainScreen(MainLayout):
 
         self.app.copy_to_clipboard(str(self.run_view.saved))
         self.status.note(f"copied {shown_path(self.run_view.saved)}")
+
+
+def _has_jobs(status: EngineStatus) -> bool:
+    """Whether a job runs or is about to, which brings its own model."""
+    return bool(status.running_job_id or (status.queued and not status.paused))
