@@ -86,7 +86,7 @@ class Dispatcher:
         self._worker = RestartingWorker(
             worker_command,
             patience,
-            is_drawing=self._is_drawing,
+            is_drawing=lambda: self._job is not None and self._job.is_drawing,
             on_event=self._take,
             on_end=self._worker_ended,
             on_give_up=self._give_up,
@@ -332,11 +332,6 @@ class Dispatcher:
         self._proceed()
 
     # The worker's life --------------------------------------------------------------------------
-
-    def _is_drawing(self) -> bool:
-        """Whether the worker computes: its job is not waiting for a model, nor for the disk."""
-        job = self._job
-        return job is not None and job.image is None and self._models.record is None
 
     def _rest_later(self) -> None:
         """Let the worker go when it has had nothing to do for a while."""

@@ -19,6 +19,7 @@ from sdtui.protocol.events import (
     JobParked,
     JobQueued,
     JobStarted,
+    PromptTokenized,
     StepCompleted,
 )
 from sdtui.protocol.requests import LoadModel
@@ -35,7 +36,8 @@ class Job:
 
     `attempts` counts how often a worker took it up. `guidance_scale` is what the user changed it
     to, None while it is that of the parameters; `adjustments` are the pairs of step index and
-    guidance scale that took effect. `image` is there from the decoding on.
+    guidance scale that took effect. `is_drawing` says that its worker has all that it needs and
+    should be computing; `image` is there from the decoding on.
     """
 
     id: str
@@ -50,6 +52,7 @@ class Job:
     started_at: float = 0.0
     completed: int = 0
     count: int = 0
+    is_drawing: bool = False
     image: ImageDecoded | None = None
     queued_at: float = field(default_factory=time.time)
     record: Backlog = field(default_factory=Backlog)
@@ -76,11 +79,14 @@ class Job:
         match event:
             case JobStarted():
                 self.started_at = event.time
+            case PromptTokenized():
+                self.is_drawing = True
             case StepCompleted():
                 self.completed, self.count = event.step_index + 1, event.count
             case GuidanceAdjusted():
                 self.adjustments.append((event.step_index, event.guidance_scale))
             case ImageDecoded():
+                self.is_drawing = False
                 self.image = event
 
     def queued(self, position: int) -> JobQueued:
@@ -114,6 +120,7 @@ class Job:
     def start_over(self) -> None:
         """Forget what a dead worker did; the job waits as if it had just been queued."""
         self.record = Backlog()
+        self.is_drawing = False
         self.adjustments = []
         self.completed = self.count = 0
         self._begin(position=0)

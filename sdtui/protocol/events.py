@@ -169,7 +169,11 @@ class TokenizedText(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PromptTokenized(JobEvent, frozen=True, kw_only=True):
-    """Stage 1: text became ids. `sequence_length` is the model's (77 for CLIP)."""
+    """Stage 1: text became ids. `sequence_length` is the model's (77 for CLIP).
+
+    With this a job has all that it waits for, and computes from here to `ImageDecoded`: a worker
+    that says it and then neither computes nor ends hangs.
+    """
 
     sequence_length: int
     vocabulary: int
