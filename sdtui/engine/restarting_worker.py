@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 
@@ -10,7 +11,7 @@ from sdtui.engine.exit_causes import SEE_THE_LOG, ExitCause
 from sdtui.engine.patience import Patience
 from sdtui.engine.worker_process import WorkerProcess
 from sdtui.engine.worker_watch import replace_if_stuck
-from sdtui.protocol.events import WorkerEvent, WorkerReady
+from sdtui.protocol.events import ImageDecoded, WorkerEvent, WorkerReady
 from sdtui.protocol.requests import WorkerRequest
 
 log = logging.getLogger(__name__)
@@ -18,14 +19,19 @@ log = logging.getLogger(__name__)
 _FAILED_STARTS = 2
 """A program that so often in a row ends before it is ready will not start the next time either."""
 
+_PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds before a worker takes the place of one that died, and of others that drew nothing before
+it: whatever ends them need not be met in a loop that keeps a machine busy."""
+
 
 class RestartingWorker:
     """Keeps one worker process running from `start` on, until it is dismissed.
 
     `is_drawing` tells whether the worker has something to compute. `on_event` is called with what
     it says, readiness included; `on_end` with the cause of its death, before the next one starts;
-    `on_give_up` with the last cause when none can be started. `state` is "off", "starting",
-    "ready" or "restarting".
+    `on_give_up` with the last cause when none can be started. The next one starts at once, or, the
+    more workers have died since the last picture, after a longer pause. `state` is "off",
+    "starting", "ready" or "restarting".
     """
 
     def __init__(
@@ -47,11 +53,12 @@ class RestartingWorker:
         self._on_give_up = on_give_up
         self._process: WorkerProcess | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._stopping = False
+        self._stopping = asyncio.Event()
+        self._fruitless = 0
 
     def start(self) -> None:
         """Start the worker unless it runs already."""
-        if self.state == "off" and not self._stopping:
+        if self.state == "off" and not self._stopping.is_set():
             self.state = "starting"
             task = asyncio.create_task(self._run())
             self._tasks.add(task)
@@ -71,7 +78,7 @@ class RestartingWorker:
 
     async def stop(self) -> None:
         """End the worker for good."""
-        self._stopping = True
+        self._stopping.set()
         self.dismiss()
         if self._tasks:
             await asyncio.wait(self._tasks)
@@ -91,7 +98,7 @@ class RestartingWorker:
         failed_starts = 0
         while True:
             process = self._process = await WorkerProcess.start(self._command)
-            if self._stopping:
+            if self._stopping.is_set():
                 self.dismiss()
             await self._follow(process)
             if process is not self._process:
@@ -102,6 +109,16 @@ class RestartingWorker:
             self._on_end(process.cause)
             if failed_starts == _FAILED_STARTS:
                 return process.cause
+            await self._pause()
+            if self._stopping.is_set():
+                return None
+
+    async def _pause(self) -> None:
+        """Wait before the next start, the longer the more often that was for nothing."""
+        seconds = _PAUSES[min(self._fruitless, len(_PAUSES) - 1)]
+        self._fruitless += 1
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def _follow(self, process: WorkerProcess) -> None:
         watch = asyncio.create_task(replace_if_stuck(process, self._is_drawing, self._patience))
@@ -112,6 +129,8 @@ class RestartingWorker:
                 if isinstance(event, WorkerReady):
                     log.info("worker %d is ready with torch %s", process.pid, event.torch_version)
                     self.state = "ready"
+                elif isinstance(event, ImageDecoded):
+                    self._fruitless = 0
                 self._on_event(event)
         finally:
             watch.cancel()

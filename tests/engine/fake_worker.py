@@ -2,11 +2,13 @@
 
 The prompt says what to do, in words: `pause=0.05` (seconds a step), `die=3` (SIGKILL itself before
 that step), `die-once=3` (the same, but only the first time that this engine's folder sees it),
-`hang-once=3` (say and compute nothing more, the first time), `hold=3` (wait before that step until
-this engine's folder holds a file `go`), `busy=3` (seconds of computing before the first step),
-`say=x` (a line for the log), `fail` (report an error), `noise` (draw what does not compress).
+`hang-once=3` (say and compute nothing more, the first time), `fetch=3` (seconds of waiting for the
+model's files), `hold=3` (wait before that step until this engine's folder holds a file `go`),
+`busy=3` (seconds of computing before the first step), `say=x` (a line for the log), `fail` (report
+an error), `noise` (draw what does not compress).
 Every other picture is one grey of `params.seed`. With `--broken` it does not start until this
-engine's folder holds a file `mended`.
+engine's folder holds a file `mended`; with `--fleeting` it ends as soon as it is ready until then,
+and notes each time in a file `starts`.
 """
 
 from __future__ import annotations
@@ -29,7 +31,10 @@ from sdtui.protocol.events import (
     JobStarted,
     ModelLoaded,
     PreviewReady,
+    PromptTokenized,
     StepCompleted,
+    Token,
+    TokenizedText,
     WorkerReady,
 )
 from sdtui.protocol.requests import Adjust, Cancel, GrantPreview, LoadModel, RunJob, WorkerRequest
@@ -44,11 +49,22 @@ def is_first_time() -> bool:
     return True
 
 
+def is_mended() -> bool:
+    """Whether what this worker was started with is no fault any more."""
+    return (Path(os.environ["SDTUI_HOME"]) / "mended").exists()
+
+
 def compute(seconds: float) -> None:
     """Keep a core busy, as a step on a slow CPU does."""
     end = time.process_time() + seconds
     while time.process_time() < end:
         pass
+
+
+def tokenized(text: str) -> TokenizedText:
+    """A text that begins, ends, and has no more tokens than these two."""
+    tokens = [Token(49406, "<|startoftext|>"), Token(49407, "<|endoftext|>")]
+    return TokenizedText(text=text, tokens=tokens, padding=75, pad_token_id=49407)
 
 
 class FakeWorker:
@@ -113,7 +129,17 @@ class FakeWorker:
             self.guidance.setdefault(job_id, job.guidance_scale)
         count = params.num_inference_steps
         self.say(JobStarted(job_id=job_id, params=params))
+        time.sleep(float(orders.get("fetch", 0)))
         self.load(params.model)
+        self.say(
+            PromptTokenized(
+                job_id=job_id,
+                sequence_length=77,
+                vocabulary=49408,
+                prompt=tokenized(params.prompt),
+                negative_prompt=tokenized(params.negative_prompt),
+            )
+        )
         if "say" in orders:
             print(f"the worker says {orders['say']}", file=sys.stderr, flush=True)
         if "fail" in orders:
@@ -182,6 +208,10 @@ class FakeWorker:
     def run(self) -> None:
         threading.Thread(target=self.listen, daemon=True).start()
         self.say(WorkerReady(torch_version="none"))
+        if "--fleeting" in sys.argv and not is_mended():
+            with (Path(os.environ["SDTUI_HOME"]) / "starts").open("a") as starts:
+                starts.write(f"{time.monotonic()}\n")
+            sys.exit("the fake worker does not stay")
         while True:
             request = self.work.get()
             if isinstance(request, RunJob):
@@ -191,6 +221,6 @@ class FakeWorker:
 
 
 if __name__ == "__main__":
-    if "--broken" in sys.argv and not (Path(os.environ["SDTUI_HOME"]) / "mended").exists():
+    if "--broken" in sys.argv and not is_mended():
         sys.exit("the fake worker does not start")
     FakeWorker().run()

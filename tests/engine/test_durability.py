@@ -74,7 +74,8 @@ async def test_what_was_accepted_goes_on_in_its_order_when_the_engine_was_killed
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
     start_fake_engine()
     client = await EngineClient.connect(start=False)
-    await client.cancel(cancelled)
+    if cancelled in unfinished():
+        await client.cancel(cancelled)
     await client.close()
     assert [job for job in await wait_for_pictures(3) if job != cancelled] == job_ids
     check_everything(job_ids)

@@ -44,6 +44,7 @@ async def test_a_job_becomes_a_picture_that_knows_its_parameters() -> None:
         "JobStarted",
         "ComponentLoading",
         "ModelLoaded",
+        "PromptTokenized",
         "StepCompleted",
         "StepCompleted",
         "StepCompleted",

@@ -50,11 +50,14 @@ async def kill_a_worker(engine: int, job_ids: list[str]) -> None:
     """Kill the engine's worker, as soon as there is one.
 
     One that is killed twice before it is ready looks like one that cannot be started; the engine
-    then waits for another job.
+    then waits for another job. One that drew nothing is replaced after a pause.
     """
+    client = await EngineClient.connect(start=False)
     while not (workers := children(engine)):
-        await submit_some(job_ids, 1)
+        if client.status.trouble is not None:
+            await submit_some(job_ids, 1)
         await asyncio.sleep(0.05)
+    await client.close()
     os.kill(workers[0], signal.SIGKILL)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sdtui.engine.client import EngineClient
+from sdtui.engine.client import EngineClient, stop_engine
 from sdtui.engine.exit_causes import SPEECHLESS, describe_exit
 from sdtui.engine.worker_process import WorkerProcess
 from sdtui.errors import EngineError
@@ -173,6 +174,34 @@ async def test_a_model_asked_of_a_worker_that_cannot_start_fails_and_may_be_aske
     await client.close()
 
 
+async def test_a_worker_that_ends_again_and_again_is_replaced_ever_more_slowly(
+    start_fake_engine: StartEngine, sdtui_home: Path
+) -> None:
+    start_fake_engine("900", "--fleeting")
+    client = await EngineClient.connect(start=False)
+    starts = sdtui_home / "starts"
+    wait_for(lambda: starts.exists() and len(starts.read_text().splitlines()) >= 5, 60)
+    moments = [float(moment) for moment in starts.read_text().splitlines()]
+    pauses = [after - before for before, after in itertools.pairwise(moments)]
+    assert all(pause >= least for pause, least in zip(pauses, (0, 0.5, 1, 2), strict=False))
+
+    (sdtui_home / "mended").touch()
+    await client.submit(params("a red apple"))
+    await until(client, JobSaved)
+    await client.close()
+
+
+async def test_an_engine_ends_while_it_waits_for_the_next_worker(
+    start_fake_engine: StartEngine, sdtui_home: Path
+) -> None:
+    engine = start_fake_engine("900", "--fleeting")
+    starts = sdtui_home / "starts"
+    wait_for(lambda: starts.exists() and len(starts.read_text().splitlines()) >= 5, 60)
+    wait_for(lambda: not children(engine.pid))
+    assert await stop_engine()
+    assert await asyncio.to_thread(engine.wait, 3) == 0
+
+
 async def test_the_worker_dies_with_its_engine(fake_engine: subprocess.Popen[bytes]) -> None:
     client = await EngineClient.connect(start=False)
     await client.submit(params("pause=30"))
@@ -212,6 +241,20 @@ async def test_a_worker_that_hangs_is_replaced_and_its_job_begins_again(
     await client.submit(params("hang-once=1"))
     (interrupted,) = of_kind(await until(client, JobSaved), JobInterrupted)
     assert "computed nothing for 1 s" in interrupted.message
+    await client.close()
+
+
+@pytest.mark.parametrize("model", ["pocket", "another"])
+async def test_a_job_that_waits_for_its_model_does_not_hang(
+    start_fake_engine: StartEngine, model: str
+) -> None:
+    start_fake_engine("--hang", "1")
+    client = await EngineClient.connect(start=False)
+    await client.load_model("pocket")
+    await until(client, ModelLoaded)
+    waits = GenerationParams(prompt="fetch=3", model=model, num_inference_steps=2)
+    await client.submit(waits)
+    assert "JobInterrupted" not in names(await until(client, JobSaved))
     await client.close()
 
 
