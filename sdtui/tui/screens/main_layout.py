@@ -141,17 +141,19 @@ class MainLayout(Screen[None]):
         self.show_negative(which == "negative")
 
     def show_side(self, side: str) -> None:
-        """Bring a pane to the front where only one has room, and focus it."""
+        """Bring a pane to the front where only one has room, and focus it.
+
+        At once, so that the next key is for it, however soon it comes.
+        """
         self.set_class(side == "log", "-log")
         self._retitle()
-        target = self.log_pane if side == "log" else self.panel
-        self.call_after_refresh(target.focus)
+        self.set_focus(self.log_pane if side == "log" else self.panel)
 
     def show_negative(self, shown: bool) -> None:
         """Bring one of the prompts to the front where only one has room, and focus it."""
         self.set_class(shown, "-negative")
         self._retitle()
-        self.call_after_refresh((self.negative if shown else self.prompt).focus)
+        self.set_focus(self.negative if shown else self.prompt)
 
     def _retitle(self) -> None:
         wide = self.has_class("-wide")
