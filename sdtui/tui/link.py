@@ -31,7 +31,8 @@ def byte_limit(environment: Mapping[str, str] = os.environ) -> int:
 class Link:
     """Counts what is sent, and keeps to `limit` bytes a second if it is not 0.
 
-    `dropped` counts the previews of a job that were not sent. `round_trip` is what an answer takes
+    `dropped` counts the previews of a job that were offered and not sent: of a job that had begun
+    before it was watched, none before the first that came. `round_trip` is what an answer takes
     when nothing was sent before it. `scale` is how large previews may be, against their room.
     """
 
@@ -42,7 +43,12 @@ class Link:
         self._free_at = 0.0
         self.round_trip = 0.0
         self.scale = 1.0
+        self.join()
         self.begin(preview_every=0)
+
+    def join(self) -> None:
+        """Another engine is watched from here on."""
+        self._has_seen_none = True
 
     def begin(self, preview_every: int) -> None:
         """Another job begins, with a preview every so many steps."""
@@ -54,7 +60,9 @@ class Link:
         """Those between this one and the last were not asked for: the link had not taken it in."""
         if self._preview_every:
             preview = step_index // self._preview_every
-            self.dropped += max(0, preview - self._preview - 1)
+            if not self._has_seen_none:
+                self.dropped += max(0, preview - self._preview - 1)
+            self._has_seen_none = False
             self._preview = preview
 
     def sent(self, size: int) -> None:

@@ -96,6 +96,22 @@ def test_previews_that_were_never_sent_are_counted_for_each_job() -> None:
     assert link.dropped == 2
 
 
+def test_previews_from_before_the_job_was_watched_are_not_counted() -> None:
+    link = Link()
+    link.begin(preview_every=1)
+    for step_index in (11, 12, 15):
+        link.preview_came(step_index)
+    assert link.dropped == 2
+
+    link.join()
+    link.begin(preview_every=1)
+    link.preview_came(24)
+    assert link.dropped == 0
+    link.begin(preview_every=1)
+    link.preview_came(2)
+    assert link.dropped == 2
+
+
 def test_a_limit_that_is_no_number_is_refused() -> None:
     assert byte_limit({}) == 0
     assert byte_limit({"SDTUI_MAX_BYTES_PER_SECOND": "50000"}) == 50_000

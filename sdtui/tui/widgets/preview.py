@@ -92,6 +92,7 @@ class Preview(Container):
         self._room = Size(0, 0)
         self._seed: int | None = None
         self.shows_failure = False
+        self._is_loading = False
         self._owed = False
         self._asked: Timer | None = None
         self._terminal_answers = False
@@ -182,6 +183,7 @@ class Preview(Container):
         """Say what is being made ready; a picture that is there stays."""
         if self.frame is not None:
             self._caption(what)
+            self._is_loading = True
             return
         lines = [Content.styled(clean(what), "$value")]
         if detail:
@@ -219,7 +221,8 @@ class Preview(Container):
                 self.show_loading(f"downloading {file}", f"{figures.byte_size(received)}{of}")
             case ComponentLoading(component=component, index=index, count=count):
                 self.show_loading(f"loading {component}", f"{index + 1} of {count}")
-            case ModelLoaded() if self.frame:
+            case ModelLoaded() if self.frame and self._is_loading:
+                self._is_loading = False
                 self._caption("the last picture")
             case JobStarted(params=params):
                 self._seed = params.seed
