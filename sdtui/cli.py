@@ -89,7 +89,7 @@ def _commands() -> typer.Typer:
     import typer
 
     from sdtui.commands import doctor, engine, generate, history, models, queue
-    from sdtui.tui.renderers.choice import AUTO, NAMES, VARIABLE
+    from sdtui.tui.renderers.choice import AUTO, NAMES, VARIABLE, checked_renderer
 
     app = typer.Typer(
         help=(
@@ -120,7 +120,9 @@ def _commands() -> typer.Typer:
             False, "--version", help="Print the version.", callback=print_version, is_eager=True
         ),
     ) -> int:
-        os.environ[VARIABLE] = renderer
+        source = context.get_parameter_source("renderer")
+        is_option = source is not None and source.name == "COMMANDLINE"
+        os.environ[VARIABLE] = checked_renderer(renderer, "--renderer" if is_option else VARIABLE)
         return 0 if context.invoked_subcommand else _run_interface()
 
     app.command()(generate.generate)

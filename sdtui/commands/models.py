@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len, set_cell_size
+
 from sdtui.text import clean
 
 
@@ -11,7 +13,10 @@ def models() -> None:
     from sdtui.commands.output import note
     from sdtui.models import catalogue
 
-    for entry in catalogue.entries():
-        size = f"{entry.native_width}×{entry.native_height}"
-        print(f"{clean(entry.name)}\t{size}\t{clean(entry.title)}: {clean(entry.description)}")
+    entries = catalogue.entries()
+    names = [clean(entry.name) for entry in entries]
+    width = max(map(cell_len, names))
+    for name, entry in zip(names, entries, strict=True):
+        print(f"{set_cell_size(name, width)}  {entry.native_width}×{entry.native_height}")
+        print(f"  {clean(entry.description)}")
     note(f"Folders in {paths.models_dir()} are listed too.")

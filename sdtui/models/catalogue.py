@@ -34,7 +34,6 @@ class CatalogueEntry:
     """One model to choose from. The native size is in pixels: what it was trained to draw."""
 
     name: str
-    title: str
     description: str
     native_width: int
     native_height: int
@@ -43,12 +42,8 @@ class CatalogueEntry:
 def entries() -> list[CatalogueEntry]:
     """The models to choose from: the bundled one, SD 1.5, then folders in the models folder."""
     known = [
-        _entry(POCKET, "Pocket", "comes with sdtui, draws emoji on a CPU"),
-        _entry(
-            STABLE_DIFFUSION_1_5,
-            "Stable Diffusion 1.5",
-            "from the Hugging Face hub, 2 GB for a GPU, 4 GB for a CPU",
-        ),
+        _entry(POCKET, "comes with sdtui, draws emoji on a CPU"),
+        _entry(STABLE_DIFFUSION_1_5, "from the Hugging Face hub, 2 GB for a GPU, 4 GB for a CPU"),
     ]
     names = {entry.name for entry in known}
     # A name that is no text can be asked for by nobody.
@@ -57,9 +52,7 @@ def entries() -> list[CatalogueEntry]:
         for folder in _own_folders()
         if folder.name not in names and _is_possible("model", folder.name)
     ]
-    return known + [
-        _entry(folder.name, clean(folder.name), clean(f"in {folder}")) for folder in own
-    ]
+    return known + [_entry(folder.name, clean(f"in {folder}")) for folder in own]
 
 
 def locate(model: str) -> Path | str:
@@ -165,9 +158,9 @@ def _is_possible(field: str, value: Any) -> bool:
     return True
 
 
-def _entry(name: str, title: str, description: str) -> CatalogueEntry:
+def _entry(name: str, description: str) -> CatalogueEntry:
     width, height = native_size(name)
-    return CatalogueEntry(name, title, description, width, height)
+    return CatalogueEntry(name, description, width, height)
 
 
 def _own_folders() -> list[Path]:
