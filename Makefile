@@ -24,10 +24,10 @@ TERMINALS := xterm xvfb kitty tmux
 .PHONY: help install run test test-terminals soak check bench clean
 
 help:
-	@echo 'make run      install what is missing and start sdtui (ARGS="--help" passes arguments)'
-	@echo 'make test     install the development tools and run every test (ARGS passes to pytest)'
-	@echo 'make test-terminals  install real terminals (apt, as root) and run the tests in them'
-	@echo 'make soak     the long campaigns: kills, 175 ends, 500 pictures, 10,000 sets of parameters'
+	@echo 'make run      install what is missing, start sdtui (ARGS="--help": to sdtui)'
+	@echo 'make test     install the development tools, run every test (ARGS: to pytest)'
+	@echo 'make test-terminals  install real terminals (apt, as root), run tests in them'
+	@echo 'make soak     the long campaigns: kills, ends, 500 pictures, 10,000 parameters'
 	@echo 'make check    lint, formatting, types, and who may import whom'
 	@echo 'make bench    run the benchmarks (BENCH=first_paint runs one)'
 	@echo 'make install  only make .venv and install'
@@ -79,8 +79,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 		$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); \
 			echo 'Python could not make a virtual environment; on Debian and Ubuntu,' >&2; \
 			echo 'apt install python3-venv brings what is missing.' >&2; exit 1; }; \
-		echo 'Installing, once: torch alone is from 200 MB (CPU) to some GB (CUDA), so the first'; \
-		echo 'time takes minutes. Later runs start at once.'; \
+		echo 'Installing, once. It takes minutes, for torch alone is from 200 MB (CPU) to'; \
+		echo 'some GB (CUDA). Later runs start at once.'; \
 	else echo 'Bringing .venv up to date.'; fi
 	@set -o pipefail; $(PIP_INSTALL) -e . | $(ONLY_DOWNLOADS)
 	@touch $@
