@@ -182,6 +182,14 @@ async def test_a_move_right_behind_the_key_that_shows_the_settings_is_for_them()
         await stage.until(lambda: stage.main.panel.position == 2)
 
 
+async def test_what_is_typed_right_behind_tab_is_for_the_settings() -> None:
+    async with opened(start=params()) as stage:
+        for key in ("tab", "down", "down", "5", "0"):
+            stage.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await stage.until(lambda: stage.main.panel.settings.values["num_inference_steps"] == 50)
+        assert stage.main.prompt.text == "a red apple"
+
+
 async def test_no_move_is_lost_while_a_picture_is_made(start_fake_engine: StartEngine) -> None:
     start_fake_engine()
     app = SdtuiApp(EngineClient.connect, params(prompt="pause=0.02", num_inference_steps=200))

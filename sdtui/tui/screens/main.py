@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.cells import cell_len
 from textual import on
 from textual.binding import BindingType
 from textual.timer import Timer
@@ -150,7 +151,9 @@ class MainScreen(MainLayout):
         """Show what could be drawn where nothing is, has been or failed to be."""
         preview = self.run_view.preview
         if preview.frame is None and not preview.shows_failure and self.bridge.running is None:
-            preview.show_empty(self._examples[:3], _EXAMPLE_KEY)
+            room = preview.content_size.width
+            fitting = [prompt for prompt in self._examples if cell_len(prompt) <= room]
+            preview.show_empty((fitting or self._examples)[:3], _EXAMPLE_KEY)
 
     # What the user changes ---------------------------------------------------------------------
 

@@ -44,6 +44,8 @@ from sdtui.tui.widgets.pixel_canvas import PixelCanvas
 
 MAX_FRAMES_PER_SECOND = 30
 TITLE = "preview"
+_AROUND_TITLE = 6
+"""Cells of a border's line that its title cannot have."""
 _QUESTION = "\x1b[?2026$p"
 """DECRQM for synchronized output: whatever the answer, it comes when all before it was read."""
 _ANSWER_SECONDS = 5.0
@@ -258,6 +260,7 @@ class Preview(Container):
     def on_resize(self, event: events.Resize) -> None:
         """Fit the picture to the pane's new size."""
         self._room = self.content_size
+        self._caption(self._words)
         if self.frame is not None:
             self._place(self.frame)
 
@@ -333,10 +336,10 @@ class Preview(Container):
         self._caption(caption)
 
     def _caption(self, words: str) -> None:
-        parts = [Content(TITLE)]
-        if words:
-            parts.append(Content(f" · {clean(words, limit=80)}"))
-        title = Content("").join(parts)
+        self._words = words
+        parts = [TITLE, *clean(words, limit=80).split(" · ")] if words else [TITLE]
+        width = self.outer_size.width
+        title = Content(figures.in_a_row(parts, width - _AROUND_TITLE) if width else TITLE)
         if title != self._border_title:
             self._border_title = title
             # Setting `border_title` would have all lines of the pane styled again, at every step.

@@ -46,6 +46,7 @@ class TokenLog(RichLog):
         self._lesson: Lesson | None = None
         self._told_width = 0
         self._timer: Timer | None = None
+        self._follows = True
 
     def on_mount(self) -> None:
         """Tell everything again in the colours of another theme."""
@@ -85,22 +86,30 @@ class TokenLog(RichLog):
         if self._lesson is None:
             self.clear()
             self._lesson = Lesson(LessonPage(self._told_width, self._styles(), self.explanations))
-        at_end = self.is_vertical_scroll_end
         console = self.app.console
         for event in self._events[self._told :]:
             for line in self._lesson.tell(event):
                 self.lines.append(Strip(line.render(console), line.cell_len))
         self._told = len(self._events)
-        self._grown(at_end)
+        self._grown()
 
-    def _grown(self, at_end: bool) -> None:
+    def _grown(self) -> None:
         """Take the new height on. The pane itself stays as it is, so nothing is laid out again."""
         height = len(self.lines)
         self.set_reactive(TokenLog.virtual_size, Size(self._told_width, height))
         self.vertical_scrollbar.window_virtual_size = height
-        if at_end:
-            self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True)
+        self._follow()
         self.refresh()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Whoever scrolls to the end follows what is told there, at every size."""
+        super().watch_scroll_y(old_value, new_value)
+        if self.lines:
+            self._follows = self.is_vertical_scroll_end
+
+    def _follow(self) -> None:
+        if self._follows:
+            self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True)
 
     def _begin_again(self) -> None:
         """Forget what was written, so that the next flush tells every kept event."""
@@ -127,6 +136,8 @@ class TokenLog(RichLog):
         if width != self._told_width:
             self._told_width = width
             self._begin_again()
+        else:
+            self._follow()
 
     def watch_explanations(self) -> None:
         """Tell it again with or without the sentences."""
