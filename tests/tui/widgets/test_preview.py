@@ -56,6 +56,27 @@ async def test_an_empty_pane_offers_prompts_and_the_key_that_fills_one_in(stage:
         assert preview.frame is None
 
 
+@pytest.mark.parametrize(
+    ("width", "title"),
+    [
+        (36, "preview · seed 3953217279"),
+        (41, "preview · seed 3953217279 · 128×128"),
+        (60, "preview · seed 3953217279 · 128×128 · 5.6 s"),
+    ],
+)
+async def test_the_title_says_what_fits_and_cuts_nothing_in_the_middle(
+    stage: Stage, width: int, title: str
+) -> None:
+    preview = Preview()
+    preview.styles.border = ("round", "white")
+    async with stage(preview).run_test(size=(80, 24)) as pilot:
+        caption = "seed 3953217279 · 128×128 · 5.6 s"
+        preview.show_frame(pixels(16, 16), 16, 16, caption=caption, final=True)
+        preview.styles.width = width
+        await pilot.pause()
+        assert preview.border_title == title
+
+
 async def test_a_frame_is_painted_and_said_to_be(stage: Stage) -> None:
     preview = CountingPreview()
     async with stage(preview).run_test() as pilot:

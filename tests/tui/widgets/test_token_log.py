@@ -329,6 +329,18 @@ async def test_the_newest_line_stays_in_view_unless_the_reader_scrolled_away(
         assert log.scroll_offset.y == 3
 
 
+@pytest.mark.parametrize("size", [(40, 8), (40, 12), (60, 8), (30, 20)])
+async def test_the_newest_line_stays_in_view_at_another_size(
+    stage: Stage, size: tuple[int, int]
+) -> None:
+    log = TokenLog()
+    async with stage(log).run_test(size=(40, 12)) as pilot:
+        await lines_after(log, run(), pilot)
+        await pilot.resize_terminal(*size)
+        await settled(log, pilot)
+        assert log.scroll_offset.y == log.max_scroll_y > 0
+
+
 async def test_another_width_tells_the_whole_log_again(stage: Stage) -> None:
     log = TokenLog()
     async with stage(log).run_test(size=(38, 40)) as pilot:
