@@ -45,7 +45,8 @@ class EventLines:
         import msgspec
 
         record = msgspec.to_builtins(event, builtin_types=(bytes,))
-        record.pop("rgb", None)
+        for pixels in ("rgb", "latents"):
+            record.pop(pixels, None)
         print(json.dumps(msgspec.json.decode(msgspec.json.encode(record))), flush=True)
 
     def __enter__(self) -> EventLines:
