@@ -67,6 +67,11 @@ class Sixel:
         self._strips: list[Strip] = []
         self.is_covered = True
 
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """The terminal's own."""
+        return self._cell
+
     def draw(self, frame: Frame, columns: int, rows: int, tolerance: int = 0) -> None:
         """Take the frame as the one to send."""
         self._frame = frame
@@ -93,11 +98,12 @@ class Sixel:
         self.is_covered = False
         width, height = self._cells[0] * self._cell[0], self._cells[1] * self._cell[1]
         # A line of sixels that reached below the last cell would scroll the screen.
-        height = max(BAND, height - height % BAND)
+        lines = max(BAND, height - height % BAND)
         most = self._cells[0] * self._cells[1] * MOST_PER_CELL
         for block in BLOCKS:
             picture = scaled(self._frame, max(1, width // block), max(1, height // block))
             picture = picture.resize((width, height), Image.Resampling.NEAREST)
+            picture = picture.crop((0, 0, width, lines))
             sequence = encode(picture, self._colours)
             if len(sequence) <= most:
                 break
