@@ -132,6 +132,8 @@ RECIPES: dict[str, Recipe] = {
             name="cpu",
             vae=VAERecipe(minutes=40),
             diffusion=DiffusionRecipe(minutes=135),
+            styles=tuple(STYLES),
+            places=tuple(PLACES),
             threads=1,
         ),
         Recipe(
