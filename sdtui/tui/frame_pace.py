@@ -37,6 +37,7 @@ class FramePace:
         self._asked: Timer | None = None
         self._asked_at = 0.0
         self._asked_whole = False
+        self._asked_size = 0
         self._terminal_answers = False
 
     def take(self, *, final: bool) -> None:
@@ -61,7 +62,7 @@ class FramePace:
         driver = self._widget.app._driver
         if driver is not None and not self._widget.app.is_headless:
             driver.write(_QUESTION)
-            self._asked_at, self._asked_whole = monotonic(), whole
+            self._asked_at, self._asked_whole, self._asked_size = monotonic(), whole, size
         if self._terminal_answers:
             self._asked = self._widget.set_timer(_ANSWER_SECONDS, self._no_answer)
         else:
@@ -72,7 +73,7 @@ class FramePace:
         self._terminal_answers = True
         if self._asked is not None:
             if not self._asked_whole:
-                self._link.carried(monotonic() - self._asked_at)
+                self._link.carried(monotonic() - self._asked_at, self._asked_size)
             self.settle()
 
     def settle(self) -> None:

@@ -16,7 +16,7 @@ from sdtui.tui.renderers import Frame, Renderer
 from sdtui.tui.renderers.half_blocks import HalfBlocks
 from sdtui.tui.renderers.kitty import Kitty
 from sdtui.tui.renderers.quadrants import Quadrants
-from sdtui.tui.renderers.scaling import cut, scaled
+from sdtui.tui.renderers.scaling import coarser, cut, scaled
 from sdtui.tui.renderers.sextants import Sextants
 from sdtui.tui.view import ZOOMS, Pane, View
 
@@ -99,6 +99,16 @@ def test_a_whole_fitted_picture_is_left_as_it_is() -> None:
     for frame in (noise(64, 64), noise(8, 8)):
         window = View().window(64, 64, pane(HalfBlocks()))
         assert cut(frame, window, (64, 64), (1, 2), GROUND) is frame
+
+
+@pytest.mark.parametrize("most", [10.0, 1_000.0, 1e9])
+def test_a_coarser_picture_has_the_shape_and_no_more_pixels_than_it_may(most: float) -> None:
+    picture = gradient(96)
+    small = coarser(picture, most)
+    assert small.width == small.height
+    assert small.width * small.height <= most
+    assert (small is picture) == (most > 96 * 96)
+    assert abs(int(array(small)[-1, -1, 0]) - 255) <= 255 / small.width
 
 
 @given(

@@ -55,6 +55,15 @@ def cut(
     return _frame(_image(frame).resize(size, how, box=box))
 
 
+def coarser(frame: Frame, most_pixels: float) -> Frame:
+    """The frame with at most so many pixels, in the same shape as far as that goes."""
+    share = math.sqrt(most_pixels / (frame.width * frame.height))
+    if share >= 1:
+        return frame
+    size = max(1, int(frame.width * share)), max(1, int(frame.height * share))
+    return _frame(_image(frame).resize(size, Image.Resampling.BOX))
+
+
 def _enlarged(
     frame: Frame, window: Window, room: tuple[int, int], ground: tuple[int, int, int]
 ) -> Frame:

@@ -57,19 +57,26 @@ class Picture(Vertical):
             self._title.display = bool(words)
             self._title.update(Content.styled(clean(words, limit=40), "$label"))
 
-    def show(self, shot: Shot, view: View, room: Size, *, exact: bool = True) -> None:
-        """Show `shot` through `view` in at most so many cells."""
+    def show(
+        self, shot: Shot, view: View, room: Size, most_pixels: float, *, exact: bool = True
+    ) -> None:
+        """Show `shot` through `view` in at most so many cells.
+
+        Where the terminal is sent pixels, a fitted picture has no more than `most_pixels` of them.
+        """
         self.shot = shot
         self.canvas.display = True
         if not room.area:
             self.canvas.show(shot.frame, 0, 0, exact=exact)
             return
-        from sdtui.tui.renderers.scaling import cut
+        from sdtui.tui.renderers.scaling import coarser, cut
 
         pane = self.pane(room)
         window = view.window(*shot.size, pane)
         ground = self.background_colors[1].rgb
         frame = cut(shot.frame, window, shot.size, pane.pixels, ground)
+        if pane.has_true_pixels and not view.exact:
+            frame = coarser(frame, most_pixels)
         self.canvas.show(frame, window.columns, window.rows, exact=exact)
 
     def clear(self) -> None:

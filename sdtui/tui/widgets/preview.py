@@ -78,10 +78,10 @@ class Preview(Container):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.choice = RendererChoice(wanted_renderer(), TerminalAnswers())
-        self.viewer = Viewer(self.choice, id="preview-viewer")
+        self.link = Link(byte_limit())
+        self.viewer = Viewer(self.choice, self.link, id="preview-viewer")
         self._message = Static(id="preview-message")
         self._waiting: _Waiting | None = None
-        self.link = Link(byte_limit())
         self._pace = FramePace(self, self.link, paint=self._paint, done=self._ask_for_another)
         self._asked_at = 0.0
         self._seed: int | None = None
@@ -265,8 +265,7 @@ class Preview(Container):
         self._caption(waiting.caption)
         self.shows_failure = False
         self._message.display = False
-        scale = 1.0 if waiting.is_final else self.link.scale
-        self.viewer.show(waiting.shot, exact=waiting.is_final, scale=scale)
+        self.viewer.show(waiting.shot, exact=waiting.is_final)
 
     def on_viewer_painted(self, event: Viewer.Painted) -> None:
         """A frame is written, and how far it has come is of interest."""

@@ -8,6 +8,7 @@ from textual.containers import Horizontal
 from textual.geometry import Size
 from textual.message import Message
 
+from sdtui.tui.link import Link
 from sdtui.tui.renderers.choice import RendererChoice
 from sdtui.tui.view import FITTED, View
 from sdtui.tui.widgets.picture import Picture, Shot
@@ -40,10 +41,11 @@ class Viewer(Horizontal):
 
         words: str
 
-    def __init__(self, choice: RendererChoice, *, id: str | None = None) -> None:
+    def __init__(self, choice: RendererChoice, link: Link, *, id: str | None = None) -> None:
         self._picture = Picture(choice, id="preview-picture", canvas_id="preview-canvas")
         self._beside = Picture(choice, id="preview-latents", canvas_id="latents-canvas")
         super().__init__(self._picture, self._beside, id=id)
+        self._link = link
         self._room = Size(0, 0)
         self._beside_bytes = 0
         self._words = ""
@@ -65,10 +67,10 @@ class Viewer(Horizontal):
         self._room = room
         self.place()
 
-    def show(self, shot: Shot, *, exact: bool, scale: float) -> None:
-        """Show another shot; unless `exact`, only `scale` times as large as there is room."""
+    def show(self, shot: Shot, *, exact: bool) -> None:
+        """Show another shot; unless `exact`, no larger than the link carries in time."""
         self._picture.shot = shot
-        self.place(exact=exact, scale=scale)
+        self.place(exact=exact)
 
     def clear(self) -> None:
         """Show nothing."""
@@ -104,7 +106,7 @@ class Viewer(Horizontal):
             pane = self._picture.pane(self._room_of_one)
             self.look(self.view.panned(right, down, *self.shot.size, pane))
 
-    def place(self, *, exact: bool = True, scale: float = 1.0) -> None:
+    def place(self, *, exact: bool = True) -> None:
         """Bring what is shown to its place and size."""
         shot = self.shot
         if shot is None:
@@ -115,16 +117,17 @@ class Viewer(Horizontal):
         view = self.view if self.is_full else FITTED
         room = self._room_of_one
         self._tell(view.words(*shot.size, self._picture.pane(room)) if self.is_full else "")
-        if not view.exact:
+        if not (view.exact or exact):
+            scale = self._link.scale
             room = Size(*(max(1, int(side * scale)) for side in room)) if room.area else room
         # x_t comes first: the terminal is asked behind the picture whether it has taken both in.
         if self.is_double and self.latents is not None:
             self._beside.entitle(self.latents.title)
-            self._beside.show(self.latents, view, room, exact=exact)
+            self._beside.show(self.latents, view, room, self._link.most_pixels, exact=exact)
         elif self.is_double:
             self._beside.entitle(_NO_LATENTS)
             self._beside.clear()
-        self._picture.show(shot, view, room, exact=exact)
+        self._picture.show(shot, view, room, self._link.most_pixels, exact=exact)
 
     def _tell(self, words: str) -> None:
         if words != self._words:
