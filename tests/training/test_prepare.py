@@ -75,7 +75,7 @@ def test_a_recipe_gets_its_things_and_styles_alone(data: Path) -> None:
     assert every.chosen == {0, 1, 2, 3}
     assert every.tags[0] == ("face", "sly", "reynard", "vixen")
 
-    chosen = load_things(data / "pictures.npz", replace(RECIPES["cpu"], styles=("3d",)))
+    chosen = load_things(data / "pictures.npz", replace(RECIPES["cpu"], most=4))
     assert chosen.names == ("fox", "cat", "dog", "red apple")
     assert chosen.drawn == tuple((row, "3d") for row in range(4))
     rows = [row for row, (_, style) in enumerate(every.drawn) if style == "3d"][:4]
