@@ -145,6 +145,10 @@ class FakeWorker:
                     GuidanceAdjusted(job_id=job_id, step_index=step_index, guidance_scale=guidance)
                 )
             time.sleep(float(orders.get("pause", 0)))
+            # As the worker does: whoever hears of the step can only ask for a later preview.
+            is_due = self.credit.is_set() or step_index == count - 1
+            if is_due:
+                self.credit.clear()
             self.say(
                 StepCompleted(
                     job_id=job_id,
@@ -159,8 +163,7 @@ class FakeWorker:
                     seconds=0.0,
                 )
             )
-            if self.credit.is_set() or step_index == count - 1:
-                self.credit.clear()
+            if is_due:
                 rgb = bytes([step_index % 256]) * int(orders.get("preview-bytes", 3 * 4))
                 wanted = self.with_latents.is_set()
                 self.with_latents.clear()
