@@ -49,7 +49,8 @@ class EventLines:
         import msgspec
 
         record = msgspec.to_builtins(event, builtin_types=(bytes,))
-        record.pop("rgb", None)
+        for pixels in ("rgb", "latents"):
+            record.pop(pixels, None)
         if record["type"] == "EngineStatus":
             said = {key: value for key, value in record.items() if key != "time"}
             if said == self._status:

@@ -16,6 +16,7 @@ from sdtui.params import GenerationParams
 from sdtui.text import clean
 from sdtui.tui.actions import ACTIONS, bindings
 from sdtui.tui.screens.main import MainScreen
+from sdtui.tui.screens.too_small import TooSmallScreen, is_too_small
 from sdtui.tui.stylesheets import styles_dir
 from sdtui.tui.themes import DARK, LIGHT
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from sdtui.tui.terminal_answers import TerminalAnswered
 
 _SECOND_CTRL_C_SECONDS = 2.0
+_ANYWHERE = {"quit", "interrupt", "suspend_process"}
+"""What also a terminal that is too small for the rest can be asked for."""
 
 
 class SdtuiApp(App[None]):
@@ -73,6 +76,18 @@ class SdtuiApp(App[None]):
         """A signal ends the application as a key does, so that the terminal is restored."""
         if not self._exit and self._exception is None:
             self.exit(return_code=128 + event.number)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """A terminal that is too small for the screens gets a sentence until it grows."""
+        is_told = isinstance(self.screen, TooSmallScreen)
+        if is_too_small(event.size) and not is_told:
+            self.push_screen(TooSmallScreen())
+        elif is_told and not is_too_small(event.size):
+            self.pop_screen()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        """No other screen comes over the sentence about a terminal that is too small."""
+        return action in _ANYWHERE or not isinstance(self.screen, TooSmallScreen)
 
     async def on_event(self, event: events.Event) -> None:
         """What is pasted into a search is shown as it stands there, so it is cleaned before."""

@@ -34,6 +34,11 @@ class Renderer(Protocol):
 
     name: ClassVar[str]
 
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """How many it shows in a cell, across and down."""
+        ...
+
     def draw(self, frame: Frame, columns: int, rows: int, tolerance: int = 0) -> None:
         """Take `frame`, scaled to `columns` by `rows` cells, as the picture to show.
 

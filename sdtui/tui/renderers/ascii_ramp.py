@@ -19,6 +19,7 @@ class AsciiRamp:
     """Renders luminance in ten characters. On a dark ground the densest one is the brightest."""
 
     name: ClassVar[str] = "ascii"
+    pixels = (1, 1)
 
     def __init__(self, style: Style, *, dark: bool) -> None:
         self._style = style

@@ -93,6 +93,11 @@ class Blocks(ABC):
         self._changed: NDArray[np.bool_] = np.zeros((0, 0), dtype=bool)
         self._strips: list[PixelStrip] | None = None
 
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """Each is a part of the character."""
+        return self.WIDE, self.HIGH
+
     @abstractmethod
     def fit(self, pixels: Bytes) -> Fit:
         """The nearest cells to pixels of (rows, columns, pixels of a cell, 3)."""

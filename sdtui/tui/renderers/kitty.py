@@ -99,6 +99,11 @@ class Kitty:
         self._is_sent = False
         self._strips: list[Strip] = []
 
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """The terminal's own."""
+        return self._cell
+
     def draw(self, frame: Frame, columns: int, rows: int, tolerance: int = 0) -> None:
         """Take the frame as the one to send."""
         # The protocol has no marks for more.

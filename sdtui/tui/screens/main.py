@@ -23,7 +23,8 @@ from sdtui.tui.messages import (
     FrameArrived,
     ModelDescribed,
 )
-from sdtui.tui.screens.main_layout import MainLayout
+from sdtui.tui.preview_actions import PREVIEW_ACTIONS
+from sdtui.tui.screens.full_preview import VIEW_ACTIONS, FullPreview
 from sdtui.tui.widgets.parameter_panel import ParameterPanel
 from sdtui.tui.widgets.prompt_input import PromptInput
 
@@ -38,13 +39,17 @@ _SETTLING_SECONDS = 0.4
 """A value that is still being typed or tweaked is sent to the engine once it rests this long."""
 
 
-class MainScreen(MainLayout):
+class MainScreen(FullPreview):
     """Asks the engine for what the prompts and settings say, and shows what it answers.
 
     `bridge` is there once the screen is filled.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings("screen")
+    # The keys of the full preview come first, and count while it is there.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("screen", PREVIEW_ACTIONS),
+        *bindings("screen"),
+    ]
     bridge: EngineBridge
 
     def __init__(
@@ -72,6 +77,8 @@ class MainScreen(MainLayout):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
         """Keys wait for the rest of the screen, which follows the first paint."""
+        if action in VIEW_ACTIONS:
+            return self.is_full
         return self.is_filled or action not in _OWN_ACTIONS
 
     # What the engine says ----------------------------------------------------------------------
@@ -270,14 +277,12 @@ class MainScreen(MainLayout):
         self._request(self._submit(params, self.panel.settings.values["batch"]))
 
     def action_stop(self) -> None:
-        """Stop the running picture; with none running, leave the full preview."""
+        """Stop the running picture, else the newest that waits."""
         if self.bridge.running or self.bridge.waiting:
             self._request(self.bridge.stop())
         elif self._awaiting_engine:
             self._awaiting_engine = None
             self.status.note("nothing is asked for any more")
-        elif self.has_class("-full"):
-            self.action_full_preview()
         else:
             self.status.note("nothing runs")
 
@@ -314,11 +319,20 @@ class MainScreen(MainLayout):
         if params is not None:
             self._adopt(params)
             self.panel.settings.set("seed", params.seed)
-            self.prompt.focus()
+            self.show_negative(False)
 
     def action_explanations(self) -> None:
         """Show or hide the sentence under each stage."""
         self.run_view.log.explanations = not self.run_view.log.explanations
+
+    def action_side_by_side(self) -> None:
+        """Show x_t beside x0, or not; it is made only while somebody looks."""
+        viewer = self.run_view.preview.viewer
+        viewer.make_double(not viewer.is_double)
+        self._request(self.bridge.show_latents(viewer.is_double))
+        if self.run_view.preview.frame is None:
+            words = "beside x0" if viewer.is_double else "no more"
+            self.status.note(f"x_t is shown {words}")
 
     def action_next_renderer(self) -> None:
         """Show pictures in another of the ways that may work here."""

@@ -123,12 +123,6 @@ class MainLayout(Screen[None]):
         """The titles are tabs where two panes share a place."""
         self.call_after_refresh(self._retitle)
 
-    def action_full_preview(self) -> None:
-        """Give the screen to the picture, or give it back."""
-        self.toggle_class("-full")
-        if not self.has_class("-full"):
-            self.prompt.focus()
-
     def action_negative_prompt(self) -> None:
         """Go to the negative prompt, or back to the prompt."""
         self.show_negative(self.focused is not self.negative)

@@ -37,6 +37,7 @@ class PixelCanvas(Widget):
         It took about `size` bytes, for changes or for the `whole` picture.
         """
 
+        canvas: PixelCanvas
         size: int
         whole: bool
 
@@ -132,7 +133,7 @@ class PixelCanvas(Widget):
     def _tell(self, size: int, *, whole: bool) -> None:
         if self._frame is not self._painted:
             self._painted = self._frame
-            self.post_message(self.Painted(size, whole))
+            self.post_message(self.Painted(self, size, whole))
 
     def _write(self, sequences: str) -> None:
         """Write in one piece, and leave the cursor where the compositor leaves it."""

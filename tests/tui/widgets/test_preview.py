@@ -20,6 +20,7 @@ from sdtui.protocol.events import (
     PreviewReady,
     Trouble,
 )
+from sdtui.tui.widgets.pixel_canvas import PixelCanvas
 from sdtui.tui.widgets.preview import Preview
 
 Stage = type[App[None]]
@@ -293,6 +294,25 @@ async def test_over_a_slow_link_previews_are_smaller_and_the_picture_is_not(stag
         preview.show_frame(pixels(32, 32), 32, 32, final=True)
         await pilot.pause()
         assert canvas.region.size == (48, 24)
+
+
+async def test_over_a_slow_link_true_pixels_are_fewer_and_blocks_are_as_many(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDTUI_RENDERER", "kitty")
+    monkeypatch.setenv("SDTUI_MAX_BYTES_PER_SECOND", "6000")
+    preview = Preview()
+    async with stage(preview).run_test(size=(80, 24)) as pilot:
+        preview.show_frame(pixels(128, 128), 128, 128, final=True)
+        await pilot.pause()
+        canvas = preview.query_one(PixelCanvas)
+        assert canvas.region.size == (48, 24)
+        assert canvas.frame is not None
+        assert 50 < canvas.frame.width < 64
+        preview.next_renderer()
+        while preview.renderer_name != "half":
+            preview.next_renderer()
+        assert canvas.frame.width == 128
 
 
 async def test_another_renderer_is_a_key_away_and_says_its_name(stage: Stage) -> None:
