@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -65,6 +66,10 @@ class MainScreen(MainLayout):
 
         self.bridge = EngineBridge(self, self._connect or connect_to_engine)
         await self.fill()
+        if not gc.isenabled():
+            # What is here now stays: every later look for garbage would delay a key by it.
+            gc.freeze()
+            gc.enable()
         self.run_view.preview.ask_terminal()
         self.run_worker(self.bridge.run(), group="engine")
         self._describe_model()
