@@ -83,6 +83,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 		echo 'some GB (CUDA). Later runs start at once.'; \
 	else echo 'Bringing .venv up to date.'; fi
 	@set -o pipefail; $(PIP_INSTALL) -e . | $(ONLY_DOWNLOADS)
+	@$(BIN)/python -m compileall -q sdtui
 	@touch $@
 
 $(DEV_INSTALLED): $(INSTALLED)

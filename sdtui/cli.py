@@ -57,13 +57,11 @@ def _run_interface() -> int:
     code = launch()
     if code is not None:
         return code
-    # What an import makes stays, so looking for garbage in it only delays the first paint, and
-    # later every key.
+    # What the imports and the first screen make stays, so looking for garbage in it only delays
+    # the first paint. The main screen enables it again.
     gc.disable()
     from sdtui.tui.app import run
 
-    gc.freeze()
-    gc.enable()
     return run()
 
 

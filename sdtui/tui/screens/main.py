@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -71,6 +72,10 @@ class MainScreen(FullPreview):
 
         self.bridge = EngineBridge(self, self._connect or connect_to_engine)
         await self.fill()
+        if not gc.isenabled():
+            # What is here now stays: every later look for garbage would delay a key by it.
+            gc.freeze()
+            gc.enable()
         self.run_view.preview.ask_terminal()
         self.run_worker(self.bridge.run(), group="engine")
         self._describe_model()
@@ -84,13 +89,13 @@ class MainScreen(FullPreview):
     # What the engine says ----------------------------------------------------------------------
 
     @on(EventReceived)
-    def _show_event(self, message: EventReceived) -> None:
+    async def _show_event(self, message: EventReceived) -> None:
         from sdtui.protocol.events import JobStarted, ModelLoaded
 
         event = message.event
         self.run_view.show(event)
         if isinstance(event, JobStarted):
-            self._frame_is_answered()
+            await self._frame_is_answered()
             if not self.prompt.text:
                 self._adopt(event.params)
         elif isinstance(event, ModelLoaded):
@@ -109,22 +114,25 @@ class MainScreen(FullPreview):
         self._describe_model()
 
     @on(FrameArrived)
-    def _show_frame(self) -> None:
+    async def _show_frame(self) -> None:
         frame = self.bridge.take_frame()
         if frame is not None:
             self.run_view.preview.show(frame)
         else:
-            self._frame_is_answered()
+            await self._frame_is_answered()
 
-    def on_preview_frame_painted(self) -> None:
+    async def on_preview_frame_painted(self) -> None:
         """The terminal has the frame."""
-        self._frame_is_answered()
+        await self._frame_is_answered()
         if not self.app.is_headless:
             self.status.show_link(self.run_view.preview.link_figures)
 
-    def _frame_is_answered(self) -> None:
-        """Every preview is answered by one credit, be it painted, replaced or dropped."""
-        self._request(self.bridge.grant_preview())
+    async def _frame_is_answered(self) -> None:
+        """Every preview is answered by one credit, be it painted, replaced or dropped.
+
+        A credit is a few bytes, so this waits for nobody and needs no worker of its own.
+        """
+        await self._carry_out(self.bridge.grant_preview())
 
     @on(EngineConnected)
     def _engine_is_there(self, message: EngineConnected) -> None:

@@ -13,6 +13,7 @@ from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import Static
 
+from sdtui.tui.compositor import SparingCompositor
 from sdtui.tui.widgets.key_bar import KeyBar
 from sdtui.tui.widgets.parameter_panel import ParameterPanel
 from sdtui.tui.widgets.prompt_input import PromptInput
@@ -50,6 +51,7 @@ class MainLayout(Screen[None]):
 
     def __init__(self, start: GenerationParams | None) -> None:
         super().__init__()
+        self._compositor = SparingCompositor()
         self.prompt = PromptInput(
             start.prompt if start else "", placeholder="What to draw", id="prompt"
         )

@@ -36,6 +36,7 @@ from sdtui.text import clean
 from sdtui.tui import figures
 from sdtui.tui.frame_pace import FramePace
 from sdtui.tui.link import Link, byte_limit
+from sdtui.tui.pace import on_beat
 from sdtui.tui.renderers import Frame
 from sdtui.tui.renderers.choice import AUTO, RendererChoice, wanted_renderer
 from sdtui.tui.renderers.tmux import outer_terminal
@@ -305,9 +306,13 @@ class Preview(Container):
         title = Content(figures.in_a_row(parts, width - _AROUND_TITLE) if width else TITLE)
         if title != self._border_title:
             self._border_title = title
-            # Setting `border_title` would have all lines of the pane styled again, at every step.
-            top_line = Region(0, 0, self.outer_size.width, 1)
-            self.refresh(top_line.translate(-self.content_offset))
+            if self.is_attached:
+                on_beat(self, self._refresh_caption)
+
+    def _refresh_caption(self) -> None:
+        # Setting `border_title` would have all lines of the pane styled again, at every step.
+        top_line = Region(0, 0, self.outer_size.width, 1)
+        self.refresh(top_line.translate(-self.content_offset))
 
     def _drop_waiting(self) -> None:
         self._waiting = None
