@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-_SEQUENCE = Path(__file__).parents[2] / "benchmarks" / "data" / "x0_sequence.png"
+_SEQUENCE = Path(__file__).parents[2] / "benchmarks" / "data" / "x0_apple.png"
 
 
 @pytest.fixture
