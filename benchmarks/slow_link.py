@@ -73,9 +73,11 @@ async def interface(server: SshServer, link: SlowLink) -> AsyncIterator[Pty]:
 
 async def draw(client: EngineClient, params: GenerationParams) -> list[float]:
     """Draw one picture; seconds from each completed step to the next."""
-    await client.submit(params)
+    job_id = await client.submit(params)
     stamps = []
     async for event in client.events():
+        if getattr(event, "job_id", "") != job_id:
+            continue
         if isinstance(event, StepCompleted):
             stamps.append(event.time)
         elif isinstance(event, FINAL_EVENTS):
@@ -122,7 +124,7 @@ async def measure_keys(server: SshServer, setting: Setting, keys: int) -> bool:
 
 
 async def measure_loop(server: SshServer, setting: Setting, rounds: int) -> bool:
-    """Print a step's time with an interface over the link and with none; whether the limit holds."""
+    """Print a step's time with an interface over the link and without; whether the limit holds."""
     client = await EngineClient.connect(start=True)
     await draw(client, PARAMS)
     alone: list[float] = []

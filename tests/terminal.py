@@ -26,6 +26,7 @@ _ANSWERS = {
     b"\x1b[?2026$p": b"\x1b[?2026;2$y",
     b"\x1b[?2048$p": b"\x1b[?2048;2$y",
     b"\x1b[c": b"\x1b[?62;22c",
+    b"\x1b[5n": b"\x1b[0n",
 }
 """Asked for them, modern terminals say that they know these modes, and that they are off; and what
 they are: ones with colours and no graphics."""

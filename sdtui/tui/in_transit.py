@@ -1,0 +1,83 @@
+"""What is on the way to the terminal, by what the terminal itself says of it.
+
+A kernel, an ssh and a modem take far more than they hand on at once, and a key's echo waits behind
+all of it. So a question is written behind what is drawn, and nothing more is drawn while more is
+on the way than the link carries in a moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+
+QUESTION = "\x1b[5n"
+"""DSR: is the terminal well? Every terminal says so when it has come that far."""
+ANSWER = "\x1b[0n"
+
+_WORTH_A_QUESTION = 2_000
+"""Bytes."""
+_LEAST = 4_000
+_MOMENT_SECONDS = 0.15
+"""A key's echo waits about so long behind what was drawn before it, and a round trip."""
+_SHORTEST_SECONDS = 0.001
+_MEMORY = 0.8
+"""A slower answer counts so little at once: the terminal may have been busy for a moment."""
+
+
+class InTransit:
+    """Counts what is written, and how much of it the terminal has not answered for.
+
+    Before the first answer nothing waits, so that a terminal that never answers is not waited for.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._round_trip: float | None = None
+        self._rate: float | None = None
+        self._asked: int | None = None
+        self._asked_since = 0.0
+        self._unasked = 0
+        self._unasked_since = 0.0
+
+    def wrote(self, size: int) -> None:
+        """So many bytes were written."""
+        if not self._unasked:
+            self._unasked_since = self._clock()
+        self._unasked += size
+
+    @property
+    def wants_to_ask(self) -> bool:
+        """Whether a question should be written now, and `asked` be called."""
+        enough = 0 if self._round_trip is None else _WORTH_A_QUESTION
+        return self._asked is None and self._unasked >= enough
+
+    def asked(self) -> None:
+        """A question was written behind all that was."""
+        self._asked, self._unasked = self._unasked, 0
+        self._asked_since = self._unasked_since if self._asked else self._clock()
+
+    def answered(self) -> None:
+        """The terminal has come as far as the question."""
+        if self._asked is None:
+            return
+        seconds = self._clock() - self._asked_since
+        if self._round_trip is None or seconds < self._round_trip:
+            self._round_trip = seconds
+        if self._asked >= _WORTH_A_QUESTION:
+            rate = self._asked / max(seconds - self._round_trip, _SHORTEST_SECONDS)
+            before = rate if self._rate is None else self._rate
+            self._rate = max(rate, _MEMORY * before + (1 - _MEMORY) * rate)
+        self._asked = None
+
+    @property
+    def allowance(self) -> float:
+        """How many bytes may be on the way."""
+        return float("inf") if self._rate is None else max(_LEAST, self._rate * _MOMENT_SECONDS)
+
+    @property
+    def is_too_much(self) -> bool:
+        """Whether to draw nothing before the next answer: too many bytes, or it comes too late."""
+        if self._round_trip is None or self._asked is None:
+            return False
+        seconds = self._clock() - self._asked_since - self._round_trip
+        return self._asked + self._unasked > self.allowance or seconds > _MOMENT_SECONDS
