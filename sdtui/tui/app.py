@@ -141,8 +141,6 @@ class SdtuiApp(App[None]):
         if self._missed_a_paint:
             self._missed_a_paint = False
             self.refresh()
-        if self.main.is_filled:
-            self.main.run_view.preview.terminal_caught_up()
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Textual forgets some of what is to be painted during a batch, such as a new layout."""

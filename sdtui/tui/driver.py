@@ -118,6 +118,11 @@ class TerminalDriver(LinuxDriver):
             # What is being painted is painted to its end.
             self._loop.call_soon_threadsafe(self._hold_back)
 
+    @property
+    def allowance(self) -> float:
+        """How many bytes may be written at once without a key having to wait for them."""
+        return self._in_transit.allowance
+
     def close(self) -> None:
         """Let everything be written that can be."""
         super().close()

@@ -160,8 +160,6 @@ class Preview(Container):
         """Show RGB8 pixels under `caption`. A `final` picture is painted without waiting."""
         self._waiting = _Waiting(Frame(rgb, width, height), caption, final)
         self._owed = self._owed or not final
-        if getattr(self.app._driver, "is_held", False):
-            return
         wait = 0.0 if final else max(self._not_before - monotonic(), self.link.wait_seconds)
         if wait <= 0:
             self._paint()
@@ -286,11 +284,6 @@ class Preview(Container):
             self._asked = self.set_timer(_ANSWER_SECONDS, self._no_answer)
         else:
             self._settle()
-
-    def terminal_caught_up(self) -> None:
-        """More may be drawn: what has come meanwhile."""
-        if self._waiting is not None and self._timer is None:
-            self._paint()
 
     def terminal_answered(self) -> None:
         """The terminal has answered `DECRQM 2026`, ours or the one that Textual starts with."""
