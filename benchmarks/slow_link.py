@@ -104,6 +104,7 @@ async def type_along(app: Pty, keys: int) -> list[float]:
 async def measure_keys(server: SshServer, setting: Setting, keys: int) -> bool:
     """Print how late keys are while pictures are drawn; whether the limit holds."""
     client = await EngineClient.connect(start=True)
+    await draw(client, PARAMS)
     link = SlowLink(server.port, rate=setting.rate, latency=setting.latency, buffer=setting.buffer)
     with link:
         async with interface(server, link) as app:

@@ -17,11 +17,11 @@ ANSWER = "\x1b[0n"
 _WORTH_A_QUESTION = 2_000
 """Bytes."""
 _LEAST = 4_000
-_MOMENT_SECONDS = 0.15
+_MOMENT_SECONDS = 0.1
 """A key's echo waits about so long behind what was drawn before it, and a round trip."""
 _SHORTEST_SECONDS = 0.001
-_MEMORY = 0.8
-"""A slower answer counts so little at once: the terminal may have been busy for a moment."""
+_MEMORY = 0.7
+"""How much of the rate stays at another answer: the terminal may have been busy for a moment."""
 
 
 class InTransit:
@@ -66,7 +66,7 @@ class InTransit:
         if self._asked >= _WORTH_A_QUESTION:
             rate = self._asked / max(seconds - self._round_trip, _SHORTEST_SECONDS)
             before = rate if self._rate is None else self._rate
-            self._rate = max(rate, _MEMORY * before + (1 - _MEMORY) * rate)
+            self._rate = _MEMORY * before + (1 - _MEMORY) * rate
         self._asked = None
 
     @property

@@ -23,7 +23,7 @@ from sdtui.tui.renderers.scaling import scaled
 from sdtui.tui.renderers.thrift import with_few_colours
 
 _BYTES_A_CELL = 30
-_SKETCHED = 8
+_SKETCHED = 16
 """So many cells have one colour, from left to right and from top to bottom."""
 
 Bytes = NDArray[np.uint8]
