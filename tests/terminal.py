@@ -85,6 +85,11 @@ class Terminal:
         self.hang_up()
 
     @property
+    def screen(self) -> pyte.Screen:
+        """The screen, cell by cell."""
+        return self._screen
+
+    @property
     def text(self) -> str:
         """What the screen shows now."""
         return "\n".join(line.rstrip() for line in self._screen.display)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from sdtui.params import GenerationParams
 from tests.engine.processes import wait_for
 from tests.engine.records import pictures, stored
 from tests.terminal import Terminal
+from tests.terminals.preview_pane import shows_exactly
 from tests.terminals.slow_link import SlowLink
 from tests.terminals.ssh_server import IS_THERE, SshServer
 
@@ -96,3 +98,55 @@ def test_a_job_outlives_the_link_and_the_next_session_is_shown_it(
         assert "a fox" in second.text
     assert stored(job_id).attempts == 1
     assert len(pictures()) == 2
+
+
+@pytest.fixture
+def slow_link(server: SshServer) -> Iterator[SlowLink]:
+    """50 kB a second, 150 ms there and back, and a megabyte of buffer."""
+    with SlowLink(server.port, rate=50_000, latency=0.075, buffer=1_000_000) as link:
+        yield link
+
+
+@pytest.mark.timeout(300)
+def test_over_a_slow_link_keys_are_echoed_while_previews_come_and_the_picture_is_exact(
+    server: SshServer, slow_link: SlowLink
+) -> None:
+    with session(server, slow_link.port) as terminal:
+        terminal.wait_for("ready")
+        job_id = asyncio.run(submit(STEPS))
+        terminal.wait_for("x0 at step")
+        for count, letter in enumerate("ЖЩЪ", 1):
+            terminal.send(letter)
+            terminal.wait_for("ЖЩЪ"[:count])
+        assert stored(job_id).state == "running"
+
+        steps = set()
+
+        def is_done(text: str) -> bool:
+            steps.update(re.findall(r"x0 at step (\d+)", text))
+            return "done in" in text
+
+        terminal.wait_for(is_done)
+        assert len(steps) > 3
+        (picture,) = pictures()
+        terminal.wait_for(lambda _: shows_exactly(terminal.screen, picture))
+
+
+@pytest.mark.timeout(300)
+def test_a_link_that_stalls_holds_up_no_step_and_then_shows_the_picture(
+    server: SshServer, slow_link: SlowLink
+) -> None:
+    with session(server, slow_link.port) as terminal:
+        terminal.wait_for("ready")
+        job_id = asyncio.run(submit(STEPS))
+        terminal.wait_for("x0 at step")
+        slow_link.hold()
+        wait_for(lambda: stored(job_id).state == "saved", 120)
+        taken = terminal.output
+        terminal.watch(0.5)
+        assert terminal.output == taken
+
+        slow_link.release()
+        terminal.wait_for("done in")
+        (picture,) = pictures()
+        terminal.wait_for(lambda _: shows_exactly(terminal.screen, picture))
