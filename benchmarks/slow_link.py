@@ -91,6 +91,15 @@ def newest_picture() -> Path:
     return max(paths.images_dir().rglob("*.png"))
 
 
+async def is_shown(app: Pty) -> bool:
+    """Whether the picture that was saved last comes to the screen."""
+    for _ in range(20):
+        await asyncio.sleep(1)
+        if shows_exactly(app.screen(), newest_picture()):
+            return True
+    return False
+
+
 async def type_along(app: Pty, keys: int) -> list[float]:
     """Type so many keys; how many milliseconds late each of them appeared."""
     started = time.perf_counter()
@@ -139,8 +148,7 @@ async def measure_loop(server: SshServer, setting: Setting, rounds: int) -> bool
         with link:
             async with interface(server, link) as app:
                 watched += await draw(client, PARAMS)
-                await asyncio.sleep(5)
-                shown += shows_exactly(app.screen(), newest_picture())
+                shown += await is_shown(app)
     await client.close()
     ratio = statistics.median(watched) / statistics.median(alone)
     holds = ratio <= LOOP_LIMIT and shown == rounds

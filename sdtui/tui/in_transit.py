@@ -8,6 +8,7 @@ on the way than the link carries in a moment.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from time import monotonic
 
 QUESTION = "\x1b[5n"
@@ -16,9 +17,10 @@ ANSWER = "\x1b[0n"
 
 _WORTH_A_QUESTION = 2_000
 """Bytes."""
-_LEAST = 4_000
-_MOMENT_SECONDS = 0.1
-"""A key's echo waits about so long behind what was drawn before it, and a round trip."""
+_LEAST = 3_000
+_MOMENT_SECONDS = 0.08
+"""A key's echo may wait about so long behind what was drawn before it."""
+_LATE_SECONDS = 0.15
 _SHORTEST_SECONDS = 0.001
 _MEMORY = 0.7
 """How much of the rate stays at another answer: the terminal may have been busy for a moment."""
@@ -36,6 +38,7 @@ class InTransit:
         self._rate: float | None = None
         self._asked: int | None = None
         self._asked_since = 0.0
+        self._answered_at = 0.0
         self._unasked = 0
         self._unasked_since = 0.0
 
@@ -60,19 +63,23 @@ class InTransit:
         """The terminal has come as far as the question."""
         if self._asked is None:
             return
-        seconds = self._clock() - self._asked_since
+        now = self._clock()
+        seconds = now - self._asked_since
         if self._round_trip is None or seconds < self._round_trip:
             self._round_trip = seconds
-        if self._asked >= _WORTH_A_QUESTION:
-            rate = self._asked / max(seconds - self._round_trip, _SHORTEST_SECONDS)
+        elif self._asked >= _WORTH_A_QUESTION:
+            # What waited behind something else began to come when that had come.
+            on_the_link = min(seconds - self._round_trip, now - self._answered_at)
+            rate = self._asked / max(on_the_link, _SHORTEST_SECONDS)
             before = rate if self._rate is None else self._rate
             self._rate = _MEMORY * before + (1 - _MEMORY) * rate
         self._asked = None
+        self._answered_at = now
 
     @property
     def allowance(self) -> float:
-        """How many bytes may be on the way."""
-        return float("inf") if self._rate is None else max(_LEAST, self._rate * _MOMENT_SECONDS)
+        """How many bytes may be written at once."""
+        return inf if self._rate is None else max(_LEAST, self._rate * _MOMENT_SECONDS)
 
     @property
     def is_too_much(self) -> bool:
@@ -80,4 +87,7 @@ class InTransit:
         if self._round_trip is None or self._asked is None:
             return False
         seconds = self._clock() - self._asked_since - self._round_trip
-        return self._asked + self._unasked > self.allowance or seconds > _MOMENT_SECONDS
+        # So much is on the way while nothing waits.
+        moving = 0.0 if self._rate is None else self._rate * self._round_trip
+        is_much = self._asked + self._unasked > moving + self.allowance
+        return is_much or seconds > _LATE_SECONDS

@@ -46,10 +46,13 @@ def test_what_may_be_on_the_way_is_what_the_link_carries_in_a_moment(rate: float
     for _ in range(10):
         terminal.take(20_000)
 
-    assert terminal.in_transit.allowance == pytest.approx(rate / 10, rel=0.2)
-    terminal.in_transit.wrote(int(rate / 5))
+    assert terminal.in_transit.allowance == pytest.approx(rate * 0.08, rel=0.2)
+    terminal.in_transit.wrote(int(rate * ROUND_TRIP))
     terminal.in_transit.asked()
+    assert not terminal.in_transit.is_too_much
+    terminal.in_transit.wrote(int(rate / 5))
     assert terminal.in_transit.is_too_much
+    terminal.clock.now += ROUND_TRIP
     terminal.in_transit.answered()
     assert not terminal.in_transit.is_too_much
 
@@ -91,3 +94,17 @@ def test_small_things_are_not_asked_about() -> None:
 
     terminal.in_transit.wrote(2_000)
     assert terminal.in_transit.wants_to_ask
+
+
+def test_a_question_that_came_back_sooner_than_any_says_nothing_of_the_rate() -> None:
+    terminal = SlowTerminal(50_000)
+    for _ in range(5):
+        terminal.take(20_000)
+    before = terminal.in_transit.allowance
+
+    terminal.in_transit.wrote(5_000)
+    terminal.in_transit.asked()
+    terminal.clock.now += ROUND_TRIP / 2
+    terminal.in_transit.answered()
+
+    assert terminal.in_transit.allowance == before
