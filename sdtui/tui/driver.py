@@ -38,6 +38,7 @@ _MOST_WAITING_PER_CELL = 210
 """Characters; with more, the terminal is behind. What is painted when it has caught up must not put
 it behind again: half blocks take up to 40 a cell, and Sixel on top of them up to 160."""
 _ASK_AGAIN_SECONDS = 10.0
+_LAST_ANSWER_SECONDS = 1.0
 _TICK_SECONDS = 0.1
 """How often the parser is asked whether a lone ESC was the key, and the ends are looked for."""
 
@@ -69,6 +70,9 @@ class TerminalDriver(LinuxDriver):
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self._pause = ExitStack()
         self._in_transit = InTransit()
+        self._answers = threading.Condition()
+        self._unanswered = 0
+        self._asks = False
         self._hold = ExitStack()
         self._asks_again: asyncio.TimerHandle | None = None
         self.is_held = False
@@ -92,12 +96,13 @@ class TerminalDriver(LinuxDriver):
             when_behind=lambda behind: self._loop.call_soon_threadsafe(self._draw, behind),
         )
         self._output.start()
-        self._in_transit = InTransit()
-        self._ask()
+        self._in_transit, self._unanswered, self._asks = InTransit(), 0, True
+        self._ask_if_worth_it()
         super().start_application_mode()
 
     def stop_application_mode(self) -> None:
         """Give the terminal back as it was."""
+        self._hear_the_last()
         # Until the input ends, an answer of the terminal can switch another mode on.
         self.disable_input()
         self._let_draw()
@@ -111,8 +116,7 @@ class TerminalDriver(LinuxDriver):
         data = with_few_styles(data)
         self._output.write(data)
         self._in_transit.wrote(len(data.encode(errors="replace")))
-        if self._in_transit.wants_to_ask:
-            self._ask()
+        self._ask_if_worth_it()
         if self._in_transit.is_too_much and not self.is_held:
             self.is_held = True
             # What is being painted is painted to its end.
@@ -130,9 +134,7 @@ class TerminalDriver(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Turn what is typed into events, until the input is disabled or the terminal is gone."""
-        parser = InputParser(
-            self._debug, when_well=lambda: self._loop.call_soon_threadsafe(self._hear)
-        )
+        parser = InputParser(self._debug, when_well=self._well)
         decode = getincrementaldecoder("utf-8")("replace").decode
         while not self.exit_event.is_set():
             if select.select([self.fileno], [], [], _TICK_SECONDS)[0]:
@@ -167,18 +169,38 @@ class TerminalDriver(LinuxDriver):
         self.resume_application_mode()
         self._app.refresh(layout=True)
 
+    def _ask_if_worth_it(self) -> None:
+        if self._asks and self._in_transit.wants_to_ask:
+            self._in_transit.asked()
+            self._ask()
+
     def _ask(self) -> None:
         """Ask the terminal, behind all that is written, whether it is well."""
-        self._in_transit.asked()
+        with self._answers:
+            self._unanswered += 1
         self._output.write(QUESTION)
 
+    def _well(self) -> None:
+        """The terminal has said that it is well, says the thread of the input."""
+        with self._answers:
+            self._unanswered = max(0, self._unanswered - 1)
+            self._answers.notify()
+        self._loop.call_soon_threadsafe(self._hear)
+
     def _hear(self) -> None:
-        """The terminal is well."""
+        """The terminal has come as far as the question."""
         self._in_transit.answered()
-        if self._in_transit.wants_to_ask:
-            self._ask()
+        self._ask_if_worth_it()
         if not self._in_transit.is_too_much:
             self._let_draw()
+
+    def _hear_the_last(self) -> None:
+        """Wait for all answers that are on the way: later, the shell would take them for typed."""
+        self._asks = False
+        if self._in_transit.has_answered:
+            self._ask()
+            with self._answers:
+                self._answers.wait_for(lambda: not self._unanswered, _LAST_ANSWER_SECONDS)
 
     def _hold_back(self) -> None:
         """Draw nothing until the terminal has come further; ask again should its answer be lost."""
@@ -187,7 +209,7 @@ class TerminalDriver(LinuxDriver):
             self._asks_again = self._loop.call_later(_ASK_AGAIN_SECONDS, self._ask_again)
 
     def _ask_again(self) -> None:
-        self._output.write(QUESTION)
+        self._ask()
         self._asks_again = self._loop.call_later(_ASK_AGAIN_SECONDS, self._ask_again)
 
     def _let_draw(self) -> None:

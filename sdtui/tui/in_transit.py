@@ -49,6 +49,11 @@ class InTransit:
         self._unasked += size
 
     @property
+    def has_answered(self) -> bool:
+        """Whether the terminal is one that answers."""
+        return self._round_trip is not None
+
+    @property
     def wants_to_ask(self) -> bool:
         """Whether a question should be written now, and `asked` be called."""
         enough = 0 if self._round_trip is None else _WORTH_A_QUESTION
