@@ -58,6 +58,9 @@ class Terminal:
         self._name = os.ttyname(theirs)
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        # These would hide the terminal's size; pytest's parallel workers set them.
+        for name in ("COLUMNS", "LINES"):
+            environment.pop(name, None)
         self.process = subprocess.Popen(
             [str(word) for word in command],
             stdin=theirs,
