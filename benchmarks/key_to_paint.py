@@ -26,7 +26,7 @@ import pyte
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks._pseudo_terminal import ANSWERS, SDTUI, start
+from benchmarks._pseudo_terminal import ANSWERS, QUESTION, SDTUI, start
 from sdtui.engine.client import EngineClient
 from sdtui.params import GenerationParams
 from sdtui.protocol.events import PreviewReady, StepCompleted
@@ -40,12 +40,18 @@ ALPHABET = [chr(code) for code in range(0x0400, 0x0500)] + [chr(c) for c in rang
 
 
 class Pty:
-    """A program on a pty. `latency` maps each letter typed to how late its echo was read."""
+    """A program on a pty. `latency` maps each letter typed to how late its echo was read.
 
-    def __init__(self, command: Sequence[str] = SDTUI) -> None:
-        self.process, self._ours = start(command, COLUMNS, LINES)
+    `frames` counts the questions behind previews.
+    """
+
+    def __init__(
+        self, command: Sequence[str] = SDTUI, columns: int = COLUMNS, lines: int = LINES
+    ) -> None:
+        self.process, self._ours = start(command, columns, lines)
         os.set_blocking(self._ours, False)
         self.received = 0
+        self.frames = 0
         self.output = bytearray()
         self.sent_at: dict[bytes, float] = {}
         self.latency: dict[bytes, float] = {}
@@ -84,6 +90,7 @@ class Pty:
         window = self._tail + data
         for text in [text for text in self.sent_at if text in window]:
             self.latency[text] = now - self.sent_at.pop(text)
+        self.frames += window.count(QUESTION) - self._tail.count(QUESTION)
         for question, answer in ANSWERS.items():
             for _ in range(window.count(question) - self._tail.count(question)):
                 os.write(self._ours, answer)
