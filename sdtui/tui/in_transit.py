@@ -44,8 +44,11 @@ class InTransit:
 
     def wrote(self, size: int) -> None:
         """So many bytes were written."""
-        if not self._unasked:
-            self._unasked_since = self._clock()
+        now = self._clock()
+        is_old = self._asked is None and now - self._unasked_since > _LATE_SECONDS
+        if is_old or not self._unasked:
+            # What is old was little, or it had been asked about: it has come by now.
+            self._unasked, self._unasked_since = 0, now
         self._unasked += size
 
     @property

@@ -108,3 +108,20 @@ def test_a_question_that_came_back_sooner_than_any_says_nothing_of_the_rate() ->
     terminal.in_transit.answered()
 
     assert terminal.in_transit.allowance == before
+
+
+def test_little_things_at_long_intervals_hold_nothing_back() -> None:
+    terminal = SlowTerminal(50_000)
+    for _ in range(5):
+        terminal.take(20_000)
+    before = terminal.in_transit.allowance
+
+    for _ in range(30):
+        terminal.in_transit.wrote(300)
+        if terminal.in_transit.wants_to_ask:
+            terminal.in_transit.asked()
+        assert not terminal.in_transit.is_too_much
+        terminal.clock.now += 1
+        terminal.in_transit.answered()
+
+    assert terminal.in_transit.allowance == before
