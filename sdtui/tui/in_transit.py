@@ -95,7 +95,7 @@ class InTransit:
         if self._round_trip is None or self._asked is None:
             return False
         seconds = self._clock() - self._asked_since - self._round_trip
-        # So much is on the way while nothing waits.
-        moving = 0.0 if self._rate is None else self._rate * self._round_trip
+        # Twice as much is on the way while nothing waits, but what is painted next may be large.
+        moving = 0.0 if self._rate is None else self._rate * self._round_trip / 2
         is_much = self._asked + self._unasked > moving + self.allowance
         return is_much or seconds > _LATE_SECONDS

@@ -47,7 +47,7 @@ def test_what_may_be_on_the_way_is_what_the_link_carries_in_a_moment(rate: float
         terminal.take(20_000)
 
     assert terminal.in_transit.allowance == pytest.approx(rate * 0.08, rel=0.2)
-    terminal.in_transit.wrote(int(rate * ROUND_TRIP))
+    terminal.in_transit.wrote(int(rate * ROUND_TRIP / 2))
     terminal.in_transit.asked()
     assert not terminal.in_transit.is_too_much
     terminal.in_transit.wrote(int(rate / 5))
