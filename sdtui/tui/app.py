@@ -21,6 +21,7 @@ from sdtui.tui.stylesheets import styles_dir
 from sdtui.tui.themes import DARK, LIGHT
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from textual.driver import Driver
 
     from sdtui.tui.bridge import Connect
@@ -61,6 +62,7 @@ class SdtuiApp(App[None]):
         self.stylesheet.set_variables(self.get_css_variables())
         self.main = MainScreen(connect, start)
         self._interrupted_at = -_SECOND_CTRL_C_SECONDS
+        self._missed_a_paint = False
 
     def get_default_screen(self) -> Screen[None]:
         """The main screen lies under all others."""
@@ -148,6 +150,18 @@ class SdtuiApp(App[None]):
         """The terminal said what it can show."""
         if self.main.is_filled:
             self.main.run_view.preview.take_answers(message.answers)
+
+    def on_terminal_driver_caught_up(self) -> None:
+        """The terminal has come far enough: draw what was held back."""
+        if self._missed_a_paint:
+            self._missed_a_paint = False
+            self.refresh()
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Textual forgets some of what is to be painted during a batch, such as a new layout."""
+        if self._batch_count and renderable is not None:
+            self._missed_a_paint = True
+        super()._display(screen, renderable)
 
     def _handle_exception(self, error: Exception) -> None:
         """The first cause of the end stands: what fails in an ending application is no defect.

@@ -8,6 +8,7 @@ goes, and the picture is sent again behind them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -59,6 +60,7 @@ class Sixel:
     """Sends each frame whole, at the terminal's own resolution; `cell` is a cell's in pixels."""
 
     name: ClassVar[str] = "sixel"
+    is_whole = True
 
     def __init__(self, cell: tuple[int, int]) -> None:
         self._cell = cell
@@ -75,7 +77,9 @@ class Sixel:
         """The terminal's own."""
         return self._cell
 
-    def draw(self, frame: Frame, columns: int, rows: int, tolerance: int = 0) -> None:
+    def draw(
+        self, frame: Frame, columns: int, rows: int, tolerance: int = 0, most: float = inf
+    ) -> None:
         """Take the frame as the one to send."""
         self._frame = frame
         self._strips = []
