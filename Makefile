@@ -39,8 +39,9 @@ install: $(INSTALLED)
 run: install
 	@$(BIN)/python -m sdtui $(ARGS)
 
+# In a few processes, each with children of its own; ARGS="-n 0" runs all in one.
 test: $(DEV_INSTALLED)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 test-terminals: $(DEV_INSTALLED) terminals
 	@$(BIN)/python -m pytest -rs tests/terminals $(ARGS)

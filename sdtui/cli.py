@@ -125,8 +125,8 @@ def _commands() -> typer.Typer:
 
     app.command()(generate.generate)
     app.command()(history.history)
-    app.command()(models.models)
     app.command()(doctor.doctor)
+    app.add_typer(models.app, name="models")
     app.add_typer(engine.app, name="engine")
     app.add_typer(queue.app, name="queue")
     return app

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from sdtui import paths
 from sdtui.errors import ModelError, ParameterError
+from sdtui.models.description import read_json
 from sdtui.params import DEFAULT_GUIDANCE, validate
 from sdtui.text import clean
 
@@ -107,8 +107,8 @@ def native_size(model: str) -> tuple[int, int]:
     It is the U-Net's `sample_size` times the VAE's scale factor, from the model's folder or the
     hub's cache; nothing is downloaded.
     """
-    unet = _read_json(_file_at_hand(model, "unet/config.json"))
-    vae = _read_json(_file_at_hand(model, "vae/config.json"))
+    unet = read_json(_file_at_hand(model, "unet/config.json"))
+    vae = read_json(_file_at_hand(model, "vae/config.json"))
     blocks = vae.get("block_out_channels")
     match unet.get("sample_size"):
         case int(side):
@@ -141,9 +141,15 @@ def is_at_hand(model: str) -> bool:
     return any(_file_at_hand(model, name) for name in _UNET_WEIGHTS)
 
 
+def folder_at_hand(model: str) -> Path | None:
+    """The model's folder, in the hub's cache perhaps, if it is at hand."""
+    index = _file_at_hand(model, "model_index.json")
+    return index.parent if index is not None else None
+
+
 def example_prompts(model: str) -> list[str]:
     """Prompts that suit the model, from its `things.json`; none for models without one."""
-    examples = _read_json(_file_at_hand(model, "things.json")).get("examples")
+    examples = read_json(_file_at_hand(model, "things.json")).get("examples")
     if not isinstance(examples, list):
         return []
     return [prompt for prompt in examples if _is_possible("prompt", prompt)]
@@ -200,14 +206,3 @@ def _file_at_hand(model: str, name: str) -> Path | None:
 
     cached = try_to_load_from_cache(where, name)
     return Path(cached) if isinstance(cached, str) else None
-
-
-def _read_json(file: Path | None) -> dict[str, Any]:
-    """A JSON object, empty where none can be read: loading the model tells what is wrong."""
-    if file is None:
-        return {}
-    try:
-        content = json.loads(file.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
