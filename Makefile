@@ -17,17 +17,18 @@ PIP_INSTALL := PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
 	$(BIN)/python -m pip install --no-input -c constraints.txt
 ONLY_DOWNLOADS := { grep --line-buffered -E '^ *Downloading [^ ]+ \([0-9.]+ [MG]B\)' || true; }
 
-# What the tests in real terminals run.
-TERMINALS := xterm xvfb kitty tmux
+# Debian's packages for the tests in real terminals.
+TERMINALS := xterm xvfb kitty tmux openssh-server openssh-client fonts-dejavu-core
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-terminals soak check bench clean
+.PHONY: help install run test test-terminals terminals pictures soak check bench clean
 
 help:
-	@echo 'make run      install what is missing and start sdtui (ARGS="--help" passes arguments)'
-	@echo 'make test     install the development tools and run every test (ARGS passes to pytest)'
-	@echo 'make test-terminals  install real terminals (apt, as root) and run the tests in them'
-	@echo 'make soak     the long campaigns: kills, 175 ends, 500 pictures, 10,000 sets of parameters'
+	@echo 'make run      install what is missing, start sdtui (ARGS="--help": to sdtui)'
+	@echo 'make test     install the development tools, run every test (ARGS: to pytest)'
+	@echo 'make test-terminals  install real terminals (apt, as root), run tests in them'
+	@echo 'make pictures draw the pictures of the README again, in real terminals'
+	@echo 'make soak     the long campaigns: kills, ends, 500 pictures, 10,000 parameters'
 	@echo 'make check    lint, formatting, types, and who may import whom'
 	@echo 'make bench    run the benchmarks (BENCH=first_paint runs one)'
 	@echo 'make install  only make .venv and install'
@@ -38,14 +39,28 @@ install: $(INSTALLED)
 run: install
 	@$(BIN)/python -m sdtui $(ARGS)
 
+# In a few processes, each with children of its own; ARGS="-n 0" runs all in one.
 test: $(DEV_INSTALLED)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
-test-terminals: $(DEV_INSTALLED)
-	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get install -y -qq --no-install-recommends $(TERMINALS) fonts-dejavu-core >/dev/null; \
-	else echo 'Not root, or no apt: what is not installed is skipped ($(TERMINALS)).'; fi
-	@$(BIN)/python -m pytest tests/terminals $(ARGS)
+test-terminals: $(DEV_INSTALLED) terminals
+	@$(BIN)/python -m pytest -rs tests/terminals $(ARGS)
+
+# RUNLEVEL=1 keeps the installation from starting an sshd that listens to the world.
+terminals:
+	@missing=$$(for package in $(TERMINALS); do \
+		dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q '^install ok' \
+		|| echo $$package; done); \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing $$missing." | tr '\n' ' '; echo; \
+		apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	else echo "Not root, or no apt, so the tests of what is missing are skipped:"; \
+		echo "$$missing"; fi
+
+pictures: $(DEV_INSTALLED) terminals
+	@$(BIN)/python docs/make_pictures.py
+	@SDTUI_PICTURES=docs $(BIN)/python -m pytest -q -rs tests/terminals/test_pictures.py
 
 soak: $(DEV_INSTALLED)
 	@SDTUI_KILLS=200 SDTUI_ENDS=25 SDTUI_DEATHS=100 SDTUI_SOAK=500 SDTUI_PARAMETER_SETS=10000 \
@@ -79,10 +94,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 		$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); \
 			echo 'Python could not make a virtual environment; on Debian and Ubuntu,' >&2; \
 			echo 'apt install python3-venv brings what is missing.' >&2; exit 1; }; \
-		echo 'Installing, once: torch alone is from 200 MB (CPU) to some GB (CUDA), so the first'; \
-		echo 'time takes minutes. Later runs start at once.'; \
+		echo 'Installing, once. It takes minutes, for torch alone is from 200 MB (CPU) to'; \
+		echo 'some GB (CUDA). Later runs start at once.'; \
 	else echo 'Bringing .venv up to date.'; fi
 	@set -o pipefail; $(PIP_INSTALL) -e . | $(ONLY_DOWNLOADS)
+	@$(BIN)/python -m compileall -q sdtui
 	@touch $@
 
 $(DEV_INSTALLED): $(INSTALLED)

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 SDTUI = (sys.executable, "-m", "sdtui")
 QUESTION, ANSWER = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
 """What the interface asks behind a frame (DECRQM), and what a terminal says."""
+ANSWERS = {QUESTION: ANSWER, b"\x1b[5n": b"\x1b[0n", b"\x1b[c": b"\x1b[?62;22c"}
+"""All that it asks: also whether all is well (DSR), and once what the terminal is (DA1)."""
 
 
 def start(command: Sequence[str], columns: int, lines: int) -> tuple[subprocess.Popen[bytes], int]:

@@ -19,11 +19,14 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+
+import pyte
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks._pseudo_terminal import ANSWER, QUESTION, SDTUI, start
+from benchmarks._pseudo_terminal import ANSWERS, QUESTION, SDTUI, start
 from sdtui.engine.client import EngineClient
 from sdtui.params import GenerationParams
 from sdtui.protocol.events import PreviewReady, StepCompleted
@@ -32,17 +35,24 @@ LIMIT_MS = 50.0
 KEYS_PER_SECOND = 20
 COLUMNS, LINES = 160, 48
 STEPS = 200
-_ALPHABET = [chr(code) for code in range(0x0400, 0x0500)] + [chr(c) for c in range(0x1E00, 0x1F00)]
+ALPHABET = [chr(code) for code in range(0x0400, 0x0500)] + [chr(c) for c in range(0x1E00, 0x1F00)]
 """Letters that the interface never shows by itself."""
 
 
 class Pty:
-    """The app on a pty. `seen` maps each letter on the way to when its echo was read."""
+    """A program on a pty. `latency` maps each letter typed to how late its echo was read.
 
-    def __init__(self) -> None:
-        self.process, self._ours = start(SDTUI, COLUMNS, LINES)
+    `frames` counts the questions behind previews.
+    """
+
+    def __init__(
+        self, command: Sequence[str] = SDTUI, columns: int = COLUMNS, lines: int = LINES
+    ) -> None:
+        self.process, self._ours = start(command, columns, lines)
         os.set_blocking(self._ours, False)
         self.received = 0
+        self.frames = 0
+        self.output = bytearray()
         self.sent_at: dict[bytes, float] = {}
         self.latency: dict[bytes, float] = {}
         self._tail = b""
@@ -62,6 +72,12 @@ class Pty:
             await asyncio.sleep(0.02)
         del self.latency[text]
 
+    def screen(self) -> pyte.Screen:
+        """What is to be seen now."""
+        screen = pyte.Screen(COLUMNS, LINES)
+        pyte.ByteStream(screen).feed(bytes(self.output))
+        return screen
+
     def _read(self) -> None:
         try:
             data = os.read(self._ours, 1 << 20)
@@ -70,11 +86,14 @@ class Pty:
             return
         now = time.perf_counter()
         self.received += len(data)
+        self.output += data
         window = self._tail + data
         for text in [text for text in self.sent_at if text in window]:
             self.latency[text] = now - self.sent_at.pop(text)
-        for _ in range(window.count(QUESTION) - self._tail.count(QUESTION)):
-            os.write(self._ours, ANSWER)
+        self.frames += window.count(QUESTION) - self._tail.count(QUESTION)
+        for question, answer in ANSWERS.items():
+            for _ in range(window.count(question) - self._tail.count(question)):
+                os.write(self._ours, answer)
         self._tail = window[-16:]
 
     async def close(self) -> None:
@@ -110,7 +129,7 @@ async def measure(keys: int, idle: bool) -> bool:
                 await asyncio.sleep(0.02)
         started, steps, received = time.perf_counter(), counts["steps"], app.received
         for number in range(keys):
-            app.key(_ALPHABET[number])
+            app.key(ALPHABET[number])
             await asyncio.sleep(
                 max(started + (number + 1) / KEYS_PER_SECOND - time.perf_counter(), 0)
             )
@@ -144,7 +163,7 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sdtui-") as home:
         os.environ["SDTUI_HOME"] = home
-        return int(not asyncio.run(measure(min(arguments.keys, len(_ALPHABET)), arguments.idle)))
+        return int(not asyncio.run(measure(min(arguments.keys, len(ALPHABET)), arguments.idle)))
 
 
 if __name__ == "__main__":

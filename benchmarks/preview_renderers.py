@@ -3,10 +3,10 @@
     python benchmarks/preview_renderers.py [--columns 64] [--rows 32]
 
 Each renderer runs in a Textual app of its own on a real pty and shows the same 25 frames, the x0
-estimates of one picture that the bundled model drew (`data/x0_sequence.png`), one a paint. Counted
-are the app's CPU time (all threads) and the bytes that it writes to the terminal; the first round
-warms caches and does not count. Ratios are to rich-pixels in a `Static`. textual-image takes part
-where it is installed.
+estimates of a picture that the bundled model drew (`data/x0_*.png`), one a paint. Counted are the
+app's CPU time (all threads) and the bytes that it writes to the terminal; the first round warms
+caches and does not count. Ratios are to rich-pixels in a `Static`. textual-image takes part where
+it is installed. The exit code says whether every goal is met on every sequence.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks._pseudo_terminal import start
 
-SEQUENCE = Path(__file__).parent / "data" / "x0_sequence.png"
+SEQUENCES = sorted((Path(__file__).parent / "data").glob("x0_*.png"))
 ROUNDS = 3
 CELL = (10, 20)
 OURS = ("half", "quadrant", "sextant", "kitty", "sixel")
@@ -42,9 +42,9 @@ GOALS = {"half": (0.15, 0.10), "kitty": (0.12, None)}
 """Bytes and CPU against rich-pixels."""
 
 
-def frames() -> list[Image.Image]:
-    """The sequence, frame by frame."""
-    with Image.open(SEQUENCE) as sequence:
+def frames(path: Path) -> list[Image.Image]:
+    """A sequence, frame by frame."""
+    with Image.open(path) as sequence:
         side, height = sequence.size
         return [sequence.crop((0, y, side, y + side)) for y in range(0, height, side)]
 
@@ -70,7 +70,7 @@ def renderer(name: str) -> Renderer:
             return HalfBlocks()
 
 
-def show(peer: str, report: Path) -> None:
+def show(peer: str, sequence: Path, report: Path) -> None:
     """The child: an app that shows the frames and writes what they cost."""
     if peer == "textual-image":
         from textual_image.widget import HalfcellImage
@@ -81,7 +81,7 @@ def show(peer: str, report: Path) -> None:
     from sdtui.tui.renderers import Frame
     from sdtui.tui.widgets.pixel_canvas import PixelCanvas
 
-    pictures = frames()
+    pictures = frames(sequence)
 
     class Peer(App[None]):
         """Shows one frame a paint."""
@@ -138,11 +138,12 @@ def show(peer: str, report: Path) -> None:
     Peer().run()
 
 
-def measure(peer: str, columns: int, rows: int) -> tuple[float, float]:
+def measure(peer: str, sequence: Path, columns: int, rows: int) -> tuple[float, float]:
     """Median CPU milliseconds and bytes a frame of one renderer."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        command = [sys.executable, __file__, "--child", peer, "--report", str(report)]
+        child = ["--child", peer, "--sequence", str(sequence), "--report", str(report)]
+        command = [sys.executable, __file__, *child]
         process, ours = start(command, columns, rows)
         drain = threading.Thread(target=_read_all, args=(ours,), daemon=True)
         drain.start()
@@ -165,33 +166,46 @@ def _read_all(fd: int) -> None:
         return
 
 
-def main() -> None:
-    """Measure everyone and print the ratios to ours."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--columns", type=int, default=64)
-    parser.add_argument("--rows", type=int, default=32)
-    parser.add_argument("--child", help=argparse.SUPPRESS)
-    parser.add_argument("--report", type=Path, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.child:
-        show(arguments.child, arguments.report)
-        return
-    print(f"25 frames of 64×64 in {arguments.columns}×{arguments.rows} cells, medians of a frame")
+def compare(sequence: Path, columns: int, rows: int) -> bool:
+    """Measure everyone on one sequence and print the ratios; whether the goals are met."""
+    print(f"{sequence.stem}: 25 frames of 64×64 in {columns}×{rows} cells, medians of a frame")
     print(f"{'renderer':<16}{'CPU ms':>9}{'bytes':>10}{'CPU':>8}{'bytes':>8}  goals")
     peer: tuple[float, float] | None = None
+    all_met = True
     for name in (*PEERS, *OURS):
         package = PEERS.get(name)
         if package and importlib.util.find_spec(package) is None:
             print(f"{name:<16} not installed")
             continue
-        cpu, size = measure(name, arguments.columns, arguments.rows)
+        cpu, size = measure(name, sequence, columns, rows)
         peer = peer or (cpu, size)
-        size_goal, cpu_goal = GOALS.get(name, (None, None))
-        goals = [f"bytes ≤ {size_goal:.0%}"] if size_goal else []
-        goals += [f"CPU ≤ {cpu_goal:.0%}"] if cpu_goal else []
-        ratios = f"{cpu / peer[0]:>8.1%}{size / peer[1]:>8.1%}"
-        print(f"{name:<16}{cpu:>9.1f}{size:>10,.0f}{ratios}  {', '.join(goals)}")
+        ratios = size / peer[1], cpu / peer[0]
+        goals = []
+        for what, ratio, goal in zip(("bytes", "CPU"), ratios, GOALS.get(name, ()), strict=False):
+            if goal is not None:
+                met = ratio <= goal
+                all_met = all_met and met
+                goals.append(f"{what} ≤ {goal:.0%}: {'pass' if met else 'FAIL'}")
+        shown = f"{ratios[1]:>8.1%}{ratios[0]:>8.1%}"
+        print(f"{name:<16}{cpu:>9.1f}{size:>10,.0f}{shown}  {', '.join(goals)}")
+    return all_met
+
+
+def main() -> int:
+    """Compare on every sequence."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--columns", type=int, default=64)
+    parser.add_argument("--rows", type=int, default=32)
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument("--sequence", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--report", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        show(arguments.child, arguments.sequence, arguments.report)
+        return 0
+    met = [compare(sequence, arguments.columns, arguments.rows) for sequence in SEQUENCES]
+    return int(not all(met))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -57,13 +57,11 @@ def _run_interface() -> int:
     code = launch()
     if code is not None:
         return code
-    # What an import makes stays, so looking for garbage in it only delays the first paint, and
-    # later every key.
+    # What the imports and the first screen make stays, so looking for garbage in it only delays
+    # the first paint. The main screen enables it again.
     gc.disable()
     from sdtui.tui.app import run
 
-    gc.freeze()
-    gc.enable()
     return run()
 
 
@@ -89,7 +87,7 @@ def _commands() -> typer.Typer:
     import typer
 
     from sdtui.commands import doctor, engine, generate, history, models, queue
-    from sdtui.tui.renderers.choice import AUTO, NAMES, VARIABLE
+    from sdtui.tui.renderers.choice import AUTO, NAMES, VARIABLE, checked_renderer
 
     app = typer.Typer(
         help=(
@@ -120,13 +118,15 @@ def _commands() -> typer.Typer:
             False, "--version", help="Print the version.", callback=print_version, is_eager=True
         ),
     ) -> int:
-        os.environ[VARIABLE] = renderer
+        source = context.get_parameter_source("renderer")
+        is_option = source is not None and source.name == "COMMANDLINE"
+        os.environ[VARIABLE] = checked_renderer(renderer, "--renderer" if is_option else VARIABLE)
         return 0 if context.invoked_subcommand else _run_interface()
 
     app.command()(generate.generate)
     app.command()(history.history)
-    app.command()(models.models)
     app.command()(doctor.doctor)
+    app.add_typer(models.app, name="models")
     app.add_typer(engine.app, name="engine")
     app.add_typer(queue.app, name="queue")
     return app

@@ -23,11 +23,13 @@ _SYMBOL = "[\xa9\xae\u203c-\u3299\U0001f000-\U0001faff]"
 _EMOJI = f"{_SYMBOL}[\U0001f3fb-\U0001f3ff]?\ufe0f?"
 _SELECTORS = "\ufe00-\ufe0f\U000e0100-\U000e01ef"
 _JOINING_SCRIPTS = "\u0600-\u109f\u1780-\u18af\ufb50-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc"
-_RIGHT_TO_LEFT = re.compile(
-    "[\u0590-\u061b\u061d-\u08ff\ufb1d-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+_RIGHT_TO_LEFT = (
+    "[\u0590-\u061b\u061d-\u08ff\ufb1d-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc"
+    "\U00010800-\U00010fff\U0001e800-\U0001efff]"
 )
 _DIRECTION_MARKS = "\u061c\u200e\u200f"
-_SUSPECT = re.compile(
+# Both are compiled when they are first used: the first paint does not wait for it.
+_SUSPECT = (
     # Emoji that are joined into one, as few of them as any emoji needs.
     f"(?P<kept>{_EMOJI}(?:\u200d{_EMOJI}){{1,4}}"
     # The flags of regions are spelled in tags behind a black flag.
@@ -77,14 +79,14 @@ def _pictured(text: str, picture: Callable[[str], str]) -> str:
     """`text` with a picture of every character that must not reach a terminal."""
     if text.isascii() and text.isprintable():
         return text
-    has_direction = _RIGHT_TO_LEFT.search(text) is not None
+    has_direction = re.search(_RIGHT_TO_LEFT, text) is not None
 
     def shown(match: re.Match[str]) -> str:
         found = match.group()
         is_mark = has_direction and found in _DIRECTION_MARKS
         return found if match["kept"] or is_mark else picture(found)
 
-    return _SUSPECT.sub(shown, _levelled(text, picture))
+    return re.sub(_SUSPECT, shown, _levelled(text, picture))
 
 
 def _levelled(text: str, picture: Callable[[str], str]) -> str:

@@ -22,14 +22,21 @@ _PATIENCE_SECONDS = 120.0
 """Only a hanging program meets this: a busy machine is not a failure."""
 
 
-_ANSWERS = {b"\x1b[?2026$p": b"\x1b[?2026;2$y", b"\x1b[?2048$p": b"\x1b[?2048;2$y"}
-"""Asked for them, modern terminals say that they know these modes, and that they are off."""
+_ANSWERS = {
+    b"\x1b[?2026$p": b"\x1b[?2026;2$y",
+    b"\x1b[?2048$p": b"\x1b[?2048;2$y",
+    b"\x1b[c": b"\x1b[?62;22c",
+    b"\x1b[5n": b"\x1b[0n",
+}
+"""Asked for them, modern terminals say that they know these modes, and that they are off; and what
+they are: ones with colours and no graphics."""
 
 
 class Terminal:
     """A child on a pseudo-terminal of its own; leaving the context ends the child.
 
-    With `answers`, it speaks up when it is asked for its modes, as modern terminals do.
+    With `answers`, it speaks up when it is asked for its modes or what it is, as modern terminals
+    do.
     """
 
     def __init__(
@@ -51,6 +58,9 @@ class Terminal:
         self._name = os.ttyname(theirs)
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        # These would hide the terminal's size; pytest's parallel workers set them.
+        for name in ("COLUMNS", "LINES"):
+            environment.pop(name, None)
         self.process = subprocess.Popen(
             [str(word) for word in command],
             stdin=theirs,
@@ -76,6 +86,11 @@ class Terminal:
             self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self.hang_up()
+
+    @property
+    def screen(self) -> pyte.Screen:
+        """The screen, cell by cell."""
+        return self._screen
 
     @property
     def text(self) -> str:

@@ -15,12 +15,15 @@ from training.model import Model
 from training.parallel import rank, workers
 from training.pictures import BACKGROUNDS, Things, views
 from training.places import CENTRED
+from training.styles import DEFAULT_STYLE
 from training.words import words_for
 
 #: The background that a caption without a background phrase has gets this many shares.
 DEFAULT_BACKGROUND_SHARES = 2.5
-#: The share of a place that a caption has to name.
-NAMED_PLACE_SHARE = 0.4
+#: The share of a place that a caption has to name: what is learnt in one serves in the others.
+NAMED_PLACE_SHARE = 0.1
+#: The share of a style that a caption has to name.
+NAMED_STYLE_SHARE = 0.6
 
 
 class Batches:
@@ -39,13 +42,18 @@ class Batches:
             for background in range(len(backgrounds))
             if (view.picture, background) not in held_out
         ]
-        shares = (
-            (DEFAULT_BACKGROUND_SHARES if background == 0 else 1.0)
-            * (1.0 if self.views[row].place == CENTRED else NAMED_PLACE_SHARE)
-            for row, background in self.pairs
-        )
-        self.cumulative_shares = list(accumulate(shares))
+        self.cumulative_shares = list(accumulate(self.share(*pair) for pair in self.pairs))
         self.rng = random.Random(recipe.seed + rank())
+
+    def share(self, row: int, background: int) -> float:
+        """How often a view on a background is drawn, beside the others."""
+        view = self.views[row]
+        _, style = self.things.drawn[view.picture]
+        return (
+            (DEFAULT_BACKGROUND_SHARES if background == 0 else 1.0)
+            * (1.0 if view.place == CENTRED else NAMED_PLACE_SHARE)
+            * (1.0 if style == DEFAULT_STYLE else NAMED_STYLE_SHARE)
+        )
 
     def draw_pairs(self, count: int) -> list[tuple[int, int]]:
         """(view, background) pairs, none of them held out."""

@@ -1,7 +1,8 @@
 """What a training run is made of: sizes, budgets and rates, as named recipes.
 
-`toy` runs in seconds, `cpu` in two to three hours on two cores, `h100` in about twenty minutes on
-one GPU. `toy-compiled` tries on a CPU what only `h100` uses: torch.compile and bfloat16.
+`toy` runs in seconds, `cpu` in two to three hours on two cores, `cpu-styles` in four to five (or
+less, from the weights of `cpu`), `h100` in about twenty minutes on one GPU. `toy-compiled` tries on
+a CPU what only `h100` uses: torch.compile and bfloat16.
 """
 
 from __future__ import annotations
@@ -132,6 +133,15 @@ RECIPES: dict[str, Recipe] = {
             name="cpu",
             vae=VAERecipe(minutes=40),
             diffusion=DiffusionRecipe(minutes=135),
+            most=261,
+            threads=1,
+        ),
+        Recipe(
+            name="cpu-styles",
+            vae=VAERecipe(minutes=40),
+            diffusion=DiffusionRecipe(minutes=240),
+            styles=tuple(STYLES),
+            places=tuple(PLACES),
             threads=1,
         ),
         Recipe(

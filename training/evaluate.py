@@ -18,6 +18,7 @@ import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline
 from torch import nn
 
+from sdtui.params import DEFAULT_GUIDANCE
 from training.classifier import classify, own_accuracy, train_classifier
 from training.config import DATA, RECIPES, RUNS, Recipe
 from training.export import POCKET
@@ -160,11 +161,11 @@ def evaluate(
             name: random.Random(1).sample(questions, most) if len(questions) > most else questions
             for name, questions in rows.items()
         }
-    settings = [(name, 25, 5.0) for name in rows]
+    settings = [(name, 25, DEFAULT_GUIDANCE) for name in rows]
     if quick:
         settings = settings[:2]
     else:
-        settings += [(HELD_OUT, 25, 1.0), (HELD_OUT, 25, 7.5), (HELD_OUT, 5, 5.0)]
+        settings += [(HELD_OUT, 25, 1.0), (HELD_OUT, 25, 7.5), (HELD_OUT, 5, DEFAULT_GUIDANCE)]
     for line in HEADER:
         say(line)
     if HELD_OUT in rows:

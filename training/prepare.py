@@ -27,7 +27,7 @@ from PIL import Image
 
 from training.config import DATA
 from training.pictures import pack_pictures
-from training.things import is_chosen
+from training.things import is_chosen, standing
 from training.tokenizer import build_tokenizer
 from training.word_vectors import embed_tokens
 
@@ -126,14 +126,14 @@ def svg_reader(folder: Path) -> Callable[[str], np.ndarray | None]:
 
 
 def prepare_pictures(raw: Path, target: Path, everything: bool) -> None:
-    """Write pictures.npz: every thing with a 3D picture, and its pictures in the other styles."""
+    """Write pictures.npz: every thing with a 3D picture, and all its pictures."""
     readers = {"3d": webp_reader(fetch_npm(PICTURES_PACKAGE, raw) / "assets")}
     for style, package in SVG_PACKAGES.items():
         readers[style] = svg_reader(fetch_npm(package, raw))
     entries = json.loads((fetch_npm(NAMES_PACKAGE, raw) / "en" / "data.json").read_text())
+    entries.sort(key=lambda entry: standing(entry["label"], entry.get("group")))
     kept: list[dict[str, object]] = []
-    pictures: list[np.ndarray] = []
-    drawn: list[tuple[int, str]] = []
+    drawn: list[tuple[np.ndarray, int, str]] = []
     for entry in entries:
         entry["chosen"] = is_chosen(entry["label"], entry.get("group"))
         if not (everything or entry["chosen"]):
@@ -141,23 +141,22 @@ def prepare_pictures(raw: Path, target: Path, everything: bool) -> None:
         in_styles = {style: read(entry["hexcode"]) for style, read in readers.items()}
         if in_styles["3d"] is None:
             continue
-        for style, picture in in_styles.items():
-            if picture is not None:
-                pictures.append(picture)
-                drawn.append((len(kept), style))
+        drawn += [(p, len(kept), style) for style, p in in_styles.items() if p is not None]
         kept.append(entry)
-    files, ends = pack_pictures(pictures)
+    # All of one style before the next.
+    drawn.sort(key=lambda picture: list(readers).index(picture[2]))
+    files, ends = pack_pictures([picture for picture, _, _ in drawn])
     np.savez_compressed(
         target / "pictures.npz",
         files=files,
         ends=ends,
-        things=np.array([thing for thing, _ in drawn]),
-        styles=np.array([style for _, style in drawn]),
+        things=np.array([thing for _, thing, _ in drawn]),
+        styles=np.array([style for _, _, style in drawn]),
         names=np.array([entry["label"] for entry in kept]),
         tags=np.array(["|".join(entry.get("tags", ())) for entry in kept]),
         chosen=np.array([entry["chosen"] for entry in kept]),
     )
-    print(f"{len(kept)} things in {len(pictures)} pictures, {len(files) / 2**20:.1f} MiB")
+    print(f"{len(kept)} things in {len(drawn)} pictures, {len(files) / 2**20:.1f} MiB")
 
 
 def main() -> None:

@@ -14,6 +14,8 @@ from diffusers import (
 )
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from sdtui.params import DEFAULT_GUIDANCE
+
 
 def load_pipeline(folder: Path, dtype: torch.dtype = torch.float32) -> StableDiffusionPipeline:
     """The exported components in one pipeline, with no progress bar."""
@@ -37,7 +39,7 @@ def draw(
     prompts: Sequence[str],
     seed: int = 0,
     num_inference_steps: int = 25,
-    guidance_scale: float = 5.0,
+    guidance_scale: float = DEFAULT_GUIDANCE,
     batch_size: int = 8,
 ) -> torch.Tensor:
     """Pictures of prompts, (prompts, 3, height, width) in [0, 1]; the n-th has seed + n."""

@@ -22,7 +22,11 @@ _OPTIONS = {"num_inference_steps": "steps"}
 
 def generate(
     prompt: Annotated[
-        str, typer.Argument(help="What to draw; - reads it from the input.", show_default=False)
+        list[str],
+        typer.Argument(
+            help="What to draw, with quotes or without; - reads it from the input.",
+            show_default=False,
+        ),
     ],
     negative_prompt: Annotated[
         str, typer.Option(help="What to keep out of the picture.")
@@ -101,7 +105,7 @@ def generate(
     native_width, native_height = catalogue.native_size(model)
     try:
         params = GenerationParams(
-            prompt=_prompt(prompt),
+            prompt=_prompt(" ".join(prompt)),
             negative_prompt=negative_prompt,
             model=model,
             scheduler=scheduler_name(scheduler),
@@ -117,7 +121,7 @@ def generate(
     except ParameterError as error:
         raise _as_option(error) from error
     if seed is None:
-        note(f"seed {params.seed}")
+        note(f"seed {params.seed}" if batch == 1 else f"seeds from {params.seed} on")
 
     if in_process:
         from sdtui.commands.in_process import draw
@@ -130,12 +134,16 @@ def generate(
     finally:
         # Some may be there when others failed, and nothing can be printed beside the progress.
         if not json:
-            _print(pictures, show=show)
+            _print(pictures, show=show, with_seeds=batch > 1)
     return 0
 
 
-def _print(pictures: list[Path], *, show: bool) -> None:
+def _print(pictures: list[Path], *, show: bool, with_seeds: bool) -> None:
     for picture in pictures:
+        if with_seeds:
+            from sdtui.history.images import read_params
+
+            note(f"seed {read_params(picture).seed}")
         if show:
             from sdtui.commands.picture import print_picture
 

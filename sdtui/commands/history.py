@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sdtui.engine.client import EngineClient
 
 _LONGEST_PROMPT = 400
-_THUMBNAIL_LINES = 12
+_THUMBNAIL_LINES = 10
 
 
 def history(

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sdtui.errors import SdtuiError
 from sdtui.text import clean
@@ -35,8 +35,12 @@ class Reporter(Protocol):
 class EventLines:
     """Every event as one line of JSON on stdout, in ASCII, without the bytes of pictures.
 
-    JSON knows neither NaN nor infinity, which overflowing latents have: they are null.
+    JSON knows neither NaN nor infinity, which overflowing latents have: they are null. A status
+    that says what the last one said is left out.
     """
+
+    def __init__(self) -> None:
+        self._status: dict[str, Any] = {}
 
     def show(self, event: Event) -> None:
         """Print one event at once."""
@@ -45,7 +49,13 @@ class EventLines:
         import msgspec
 
         record = msgspec.to_builtins(event, builtin_types=(bytes,))
-        record.pop("rgb", None)
+        for pixels in ("rgb", "latents"):
+            record.pop(pixels, None)
+        if record["type"] == "EngineStatus":
+            said = {key: value for key, value in record.items() if key != "time"}
+            if said == self._status:
+                return
+            self._status = said
         print(json.dumps(msgspec.json.decode(msgspec.json.encode(record))), flush=True)
 
     def __enter__(self) -> EventLines:

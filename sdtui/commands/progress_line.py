@@ -14,6 +14,7 @@ from sdtui.protocol.events import (
     EngineStatus,
     Event,
     JobCancelled,
+    JobFailed,
     JobInterrupted,
     JobQueued,
     JobSaved,
@@ -86,6 +87,8 @@ class ProgressLine:
                 self._progress.update(self._task, description="saved")
             case JobCancelled():
                 self._progress.update(self._task, description="stopped")
+            case JobFailed():
+                self._progress.update(self._task, description="failed")
 
     def _say(
         self, stage: str, completed: int = 0, total: int | None = None, rate: str = ""
@@ -106,4 +109,8 @@ class ProgressLine:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if kind is KeyboardInterrupt:
+            self._progress.update(self._task, description="stopped")
+        # Nothing goes on, so no time is left.
+        self._progress.columns = self._progress.columns[:-1]
         self._progress.stop()

@@ -70,16 +70,28 @@ class PreviewDecoder:
 
         `step_seconds` is what a step took without its preview, 0.0 while it is unknown.
         """
-        method = self.method(denoised, step_seconds, preview_every)
-        if method == "vae":
-            latents = denoised.to(self._vae.dtype) / self._vae.config.scaling_factor
-            rgb = _shrink(self._vae.decode(latents, return_dict=False)[0].float())
-        else:
-            factors, bias = self._linear_map
-            rgb = torch.einsum("bchw,cr->brhw", denoised.float(), factors) + bias[:, None, None]
-        pixels = rgb[0].nan_to_num().div(2).add(0.5).clamp(0, 1).mul(255).round().to(torch.uint8)
-        rows = pixels.permute(1, 2, 0).contiguous().cpu().numpy()
-        return PreviewFrame(rows.shape[1], rows.shape[0], rows.tobytes(), method)
+        if self.method(denoised, step_seconds, preview_every) == "linear":
+            return self.in_colours(denoised)
+        latents = denoised.to(self._vae.dtype) / self._vae.config.scaling_factor
+        rgb = _shrink(self._vae.decode(latents, return_dict=False)[0].float())
+        return _frame(rgb, "vae")
+
+    @torch.inference_mode()
+    def in_colours(self, latents: torch.Tensor) -> PreviewFrame:
+        """Draw latents as the U-Net sees them, (1, channels, latent_height, latent_width).
+
+        Each becomes one pixel by the linear map: x0 a small picture, x_t as much noise as it is.
+        """
+        factors, bias = self._linear_map
+        rgb = torch.einsum("bchw,cr->brhw", latents.float(), factors) + bias[:, None, None]
+        return _frame(rgb, "linear")
+
+
+def _frame(rgb: torch.Tensor, method: str) -> PreviewFrame:
+    """The first of (batch, 3, height, width) in [-1, 1]."""
+    pixels = rgb[0].nan_to_num().div(2).add(0.5).clamp(0, 1).mul(255).round().to(torch.uint8)
+    rows = pixels.permute(1, 2, 0).contiguous().cpu().numpy()
+    return PreviewFrame(rows.shape[1], rows.shape[0], rows.tobytes(), method)
 
 
 def _shrink(rgb: torch.Tensor) -> torch.Tensor:

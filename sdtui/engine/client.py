@@ -42,6 +42,7 @@ from sdtui.protocol.requests import (
     Request,
     Requeue,
     ResumeQueue,
+    ShowLatents,
     Shutdown,
     Submit,
 )
@@ -155,6 +156,10 @@ class EngineClient:
     async def grant_preview(self) -> None:
         """Let the engine send one more preview."""
         await self._send(GrantPreview())
+
+    async def show_latents(self, shown: bool) -> None:
+        """Have x_t sent beside every preview, or not any more."""
+        await self._send(ShowLatents(shown=shown))
 
     async def load_model(self, model: str, *, device: str = "auto", dtype: str = "auto") -> None:
         """Have a model loaded; `ModelLoaded` or `ModelFailed` says how it went.

@@ -55,6 +55,8 @@ log = logging.getLogger(__name__)
 _RETRY_SECONDS = 3.0
 """How long the queue waits before it asks a disk again that refused it."""
 
+_WITH_LATENTS = GrantPreview(latents=True)
+
 Publish = Callable[[Event, bytes], None]
 """Called with every event that clients may see, and its encoded form."""
 
@@ -95,7 +97,7 @@ class Dispatcher:
         self._rest: asyncio.TimerHandle | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._stopping = False
-        self._preview_granted = False
+        self._granted: GrantPreview | None = None
         self._models = ModelLoading()
         self._trouble: Trouble | None = None
         self.status = self._status_now()
@@ -153,11 +155,12 @@ class Dispatcher:
         self._trouble = None
         self._proceed()
 
-    def grant_preview(self) -> None:
-        """Let the worker make one preview; a second grant before it does so adds nothing."""
-        if self._worker.state == "ready" and not self._preview_granted:
-            self._preview_granted = True
-            self._worker.send(GrantPreview())
+    def grant_preview(self, *, latents: bool) -> None:
+        """Let the worker make one preview; a second grant before it does so can only add x_t."""
+        grant = GrantPreview(latents=latents)
+        if self._worker.state == "ready" and self._granted not in (grant, _WITH_LATENTS):
+            self._granted = grant
+            self._worker.send(grant)
 
     def _at_hand(self, job_id: str) -> Job:
         """The job of this id that runs or waits; `ParameterError` if there is none."""
@@ -319,7 +322,7 @@ class Dispatcher:
             self._finish(job, event)
             return
         if isinstance(event, PreviewReady):
-            self._preview_granted = False
+            self._granted = None
         self._emit(event, job)
         if isinstance(event, ImageDecoded):
             self._saver.begin(job, event)
@@ -347,12 +350,12 @@ class Dispatcher:
         log.info("the worker had nothing to do, and ends")
         self._worker.dismiss()
         self._models.worker_ended()
-        self._preview_granted = False
+        self._granted = None
         self._tell_status()
 
     def _worker_ended(self, cause: ExitCause) -> None:
         log.error("%s", cause.message)
-        self._preview_granted = False
+        self._granted = None
         if model := self._models.worker_ended():
             self._emit(ModelFailed(model=model, title="Loading stopped", **cause._asdict()))
         self._interrupt_job(cause)

@@ -21,13 +21,16 @@ from sdtui.protocol.requests import (
 
 
 class PreviewCredit:
-    """Whether somebody can show another frame. Threads share it."""
+    """Whether somebody can show another frame, and x_t beside it. Threads share it."""
 
     def __init__(self) -> None:
         self._granted = threading.Event()
+        self._with_latents = threading.Event()
 
-    def grant(self) -> None:
-        """Allow one preview; a second grant before it is made adds nothing."""
+    def grant(self, *, latents: bool = False) -> None:
+        """Allow one preview; a second grant before it is made can only add x_t to it."""
+        if latents:
+            self._with_latents.set()
         self._granted.set()
 
     def take(self) -> bool:
@@ -35,6 +38,12 @@ class PreviewCredit:
         granted = self._granted.is_set()
         self._granted.clear()
         return granted
+
+    def take_latents(self) -> bool:
+        """Whether x_t is wanted beside the preview for which the credit was taken; told once."""
+        wanted = self._with_latents.is_set()
+        self._with_latents.clear()
+        return wanted
 
 
 @dataclass
@@ -94,7 +103,7 @@ class Inbox:
                 case Adjust() if isinstance(newest, RunJob) and newest.job_id == request.job_id:
                     control.guidance_scale = request.guidance_scale
                 case GrantPreview():
-                    self._credit.grant()
+                    self._credit.grant(latents=request.latents)
                 case Shutdown():
                     return
 

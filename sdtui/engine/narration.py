@@ -41,6 +41,7 @@ from sdtui.protocol.events import (
     JobCancelled,
     JobEvent,
     LatentsDrawn,
+    LatentsFrame,
     LoadingEvent,
     ModelLoaded,
     PreviewReady,
@@ -67,7 +68,8 @@ def run_job(
     `control` is looked at before each stage and step: a cancelled job ends with `JobCancelled`,
     another guidance scale counts from the next step on. A preview is made every
     `params.preview_every` steps if `control.credit` has been granted, and at the last step in
-    any case; without `previews` there are none. Raises what the core raises.
+    any case, with x_t beside it where the credit asks for that; without `previews` there are none.
+    Raises what the core raises.
     """
     stages = text_to_image(components, params)
     guidance: Guidance | None = None
@@ -241,8 +243,11 @@ def _step_completed(
     step.check_numbers()
     seconds = time.perf_counter() - started
     frame: PreviewFrame | None = None
+    latents: PreviewFrame | None = None
     if previews is not None and _preview_is_due(step, params, control):
         frame = previews.decode(step.denoised, seconds, params.preview_every)
+        if control.credit.take_latents():
+            latents = previews.in_colours(step.latent_model_input)
     yield StepCompleted(
         job_id=job_id,
         step_index=step.step_index,
@@ -264,7 +269,12 @@ def _step_completed(
             width=frame.width,
             height=frame.height,
             rgb=frame.rgb,
+            latents=_latents_frame(latents) if latents else None,
         )
+
+
+def _latents_frame(frame: PreviewFrame) -> LatentsFrame:
+    return LatentsFrame(width=frame.width, height=frame.height, rgb=frame.rgb)
 
 
 def _preview_is_due(step: DenoisingStep, params: GenerationParams, control: JobControl) -> bool:

@@ -23,11 +23,12 @@ class Subscriber:
     """The way to one client. `credits` counts the previews that it can show.
 
     The last step's preview comes also without a credit and is answered by one all the same, so
-    the count may be below zero until then.
+    the count may be below zero until then. `shows_latents` is whether x_t is of use to it.
     """
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self.credits = 0
+        self.shows_latents = False
         self._writer = writer
         self._backlog = Backlog()
         self._news = asyncio.Event()

@@ -52,6 +52,7 @@ from sdtui.protocol.requests import (
     PauseQueue,
     Requeue,
     ResumeQueue,
+    ShowLatents,
     Shutdown,
     Submit,
 )
@@ -223,6 +224,9 @@ class Supervisor:
             case GrantPreview():
                 subscriber.credits += 1
                 self._pass_on_credits()
+            case ShowLatents():
+                subscriber.shows_latents = request.shown
+                self._pass_on_credits()
         if isinstance(request, AnsweredRequest):
             subscriber.send(RequestCarriedOut(request_id=request.request_id))
 
@@ -279,8 +283,10 @@ class Supervisor:
         self._activity.set()
 
     def _pass_on_credits(self) -> None:
-        if any(subscriber.credits > 0 for subscriber in self._subscribers):
-            self._dispatcher.grant_preview()
+        ready = [subscriber for subscriber in self._subscribers if subscriber.credits > 0]
+        if ready:
+            latents = any(subscriber.shows_latents for subscriber in ready)
+            self._dispatcher.grant_preview(latents=latents)
 
 
 def _refusal(

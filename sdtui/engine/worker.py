@@ -79,10 +79,11 @@ def share_cores() -> None:
     """Let OpenMP's threads sleep soon when they wait for each other; before torch is imported.
 
     By default they spin for milliseconds. While another program uses one of the cores, that keeps
-    the thread which is waited for off its core: steps of 50 ms take from 200 ms to 2 s.
+    the thread which is waited for off its core: steps of 50 ms take from 200 ms to 2 s. Sleeping at
+    once costs more of each step, with the cores free, than the interface does.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+        os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 
 def usable_cores() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from sdtui import paths
 from sdtui.errors import ModelError, ParameterError
+from sdtui.models.description import read_json
 from sdtui.params import DEFAULT_GUIDANCE, validate
 from sdtui.text import clean
 
@@ -34,7 +34,6 @@ class CatalogueEntry:
     """One model to choose from. The native size is in pixels: what it was trained to draw."""
 
     name: str
-    title: str
     description: str
     native_width: int
     native_height: int
@@ -43,12 +42,8 @@ class CatalogueEntry:
 def entries() -> list[CatalogueEntry]:
     """The models to choose from: the bundled one, SD 1.5, then folders in the models folder."""
     known = [
-        _entry(POCKET, "Pocket", "comes with sdtui, draws emoji on a CPU"),
-        _entry(
-            STABLE_DIFFUSION_1_5,
-            "Stable Diffusion 1.5",
-            "from the Hugging Face hub, 2 GB for a GPU, 4 GB for a CPU",
-        ),
+        _entry(POCKET, "comes with sdtui, draws emoji on a CPU"),
+        _entry(STABLE_DIFFUSION_1_5, "from the Hugging Face hub, 2 GB for a GPU, 4 GB for a CPU"),
     ]
     names = {entry.name for entry in known}
     # A name that is no text can be asked for by nobody.
@@ -57,9 +52,7 @@ def entries() -> list[CatalogueEntry]:
         for folder in _own_folders()
         if folder.name not in names and _is_possible("model", folder.name)
     ]
-    return known + [
-        _entry(folder.name, clean(folder.name), clean(f"in {folder}")) for folder in own
-    ]
+    return known + [_entry(folder.name, clean(f"in {folder}")) for folder in own]
 
 
 def locate(model: str) -> Path | str:
@@ -114,8 +107,8 @@ def native_size(model: str) -> tuple[int, int]:
     It is the U-Net's `sample_size` times the VAE's scale factor, from the model's folder or the
     hub's cache; nothing is downloaded.
     """
-    unet = _read_json(_file_at_hand(model, "unet/config.json"))
-    vae = _read_json(_file_at_hand(model, "vae/config.json"))
+    unet = read_json(_file_at_hand(model, "unet/config.json"))
+    vae = read_json(_file_at_hand(model, "vae/config.json"))
     blocks = vae.get("block_out_channels")
     match unet.get("sample_size"):
         case int(side):
@@ -148,9 +141,15 @@ def is_at_hand(model: str) -> bool:
     return any(_file_at_hand(model, name) for name in _UNET_WEIGHTS)
 
 
+def folder_at_hand(model: str) -> Path | None:
+    """The model's folder, in the hub's cache perhaps, if it is at hand."""
+    index = _file_at_hand(model, "model_index.json")
+    return index.parent if index is not None else None
+
+
 def example_prompts(model: str) -> list[str]:
     """Prompts that suit the model, from its `things.json`; none for models without one."""
-    examples = _read_json(_file_at_hand(model, "things.json")).get("examples")
+    examples = read_json(_file_at_hand(model, "things.json")).get("examples")
     if not isinstance(examples, list):
         return []
     return [prompt for prompt in examples if _is_possible("prompt", prompt)]
@@ -165,9 +164,9 @@ def _is_possible(field: str, value: Any) -> bool:
     return True
 
 
-def _entry(name: str, title: str, description: str) -> CatalogueEntry:
+def _entry(name: str, description: str) -> CatalogueEntry:
     width, height = native_size(name)
-    return CatalogueEntry(name, title, description, width, height)
+    return CatalogueEntry(name, description, width, height)
 
 
 def _own_folders() -> list[Path]:
@@ -207,14 +206,3 @@ def _file_at_hand(model: str, name: str) -> Path | None:
 
     cached = try_to_load_from_cache(where, name)
     return Path(cached) if isinstance(cached, str) else None
-
-
-def _read_json(file: Path | None) -> dict[str, Any]:
-    """A JSON object, empty where none can be read: loading the model tells what is wrong."""
-    if file is None:
-        return {}
-    try:
-        content = json.loads(file.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -254,10 +254,19 @@ class GuidanceAdjusted(JobEvent, frozen=True, kw_only=True):
     guidance_scale: float
 
 
+class LatentsFrame(msgspec.Struct, frozen=True, kw_only=True):
+    """Latents seen as colours: RGB8, row by row, one pixel a latent."""
+
+    width: int
+    height: int
+    rgb: bytes
+
+
 class PreviewReady(JobEvent, frozen=True, kw_only=True):
     """The x0 estimate after `step_index` as RGB8, row by row, `width * height * 3` bytes.
 
-    `width` and `height` are the frame's own, often an eighth of the picture's.
+    `width` and `height` are the frame's own, often an eighth of the picture's. `latents` is x_t, of
+    which x0 is the estimate; it is made while a client shows it, and may come to others as well.
     """
 
     step_index: int
@@ -265,6 +274,7 @@ class PreviewReady(JobEvent, frozen=True, kw_only=True):
     width: int
     height: int
     rgb: bytes
+    latents: LatentsFrame | None = None
 
 
 class ImageDecoded(JobEvent, frozen=True, kw_only=True):

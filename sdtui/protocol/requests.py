@@ -97,7 +97,19 @@ class Adjust(AnsweredRequest, frozen=True, kw_only=True):
 
 
 class GrantPreview(Request, frozen=True, kw_only=True):
-    """The client can show one more frame. Without a credit the worker decodes no preview."""
+    """The client can show one more frame. Without a credit the worker decodes no preview.
+
+    From the engine to its worker, `latents` asks for x_t beside it. A second grant before the frame
+    is made adds no frame, but may add that.
+    """
+
+    latents: bool = False
+
+
+class ShowLatents(Request, frozen=True, kw_only=True):
+    """From now on the client shows x_t beside each preview, or does not any more."""
+
+    shown: bool
 
 
 class Shutdown(Request, frozen=True, kw_only=True):
@@ -132,6 +144,14 @@ class ResumeQueue(AnsweredRequest, frozen=True, kw_only=True):
 QueueRequest = MoveUp | Requeue | PauseQueue | ResumeQueue
 
 ClientRequest = (
-    Attach | LoadModel | Submit | Cancel | Adjust | GrantPreview | QueueRequest | Shutdown
+    Attach
+    | LoadModel
+    | Submit
+    | Cancel
+    | Adjust
+    | GrantPreview
+    | ShowLatents
+    | QueueRequest
+    | Shutdown
 )
 WorkerRequest = LoadModel | RunJob | Cancel | Adjust | GrantPreview | Shutdown

@@ -16,6 +16,14 @@ _KEY_NAMES = {
     "shift+up": "⇧↑",
     "slash": "/",
     "asterisk": "*",
+    "plus": "+",
+    "equals_sign": "=",
+    "minus": "−",
+    "underscore": "_",
+    "left": "←",
+    "right": "→",
+    "up": "↑",
+    "down": "↓",
 }
 
 
@@ -106,6 +114,14 @@ ACTIONS: tuple[Action, ...] = (
         help="Give the whole screen to the picture and back",
         group="view",
         footer=6,
+    ),
+    Action(
+        name="x0 and x_t",
+        keys=("f6", "s"),
+        target="screen.side_by_side",
+        help="Show the noisy latents beside the picture seen in them",
+        group="view",
+        footer=13,
     ),
     Action(
         name="renderer",

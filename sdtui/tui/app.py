@@ -16,10 +16,12 @@ from sdtui.params import GenerationParams
 from sdtui.text import clean
 from sdtui.tui.actions import ACTIONS, bindings
 from sdtui.tui.screens.main import MainScreen
+from sdtui.tui.screens.too_small import TooSmallScreen, is_too_small
 from sdtui.tui.stylesheets import styles_dir
 from sdtui.tui.themes import DARK, LIGHT
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from textual.driver import Driver
 
     from sdtui.tui.bridge import Connect
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from sdtui.tui.terminal_answers import TerminalAnswered
 
 _SECOND_CTRL_C_SECONDS = 2.0
+_ANYWHERE = {"quit", "interrupt", "suspend_process"}
+"""What also a terminal that is too small for the rest can be asked for."""
 
 
 class SdtuiApp(App[None]):
@@ -58,6 +62,7 @@ class SdtuiApp(App[None]):
         self.stylesheet.set_variables(self.get_css_variables())
         self.main = MainScreen(connect, start)
         self._interrupted_at = -_SECOND_CTRL_C_SECONDS
+        self._missed_a_paint = False
 
     def get_default_screen(self) -> Screen[None]:
         """The main screen lies under all others."""
@@ -73,6 +78,18 @@ class SdtuiApp(App[None]):
         """A signal ends the application as a key does, so that the terminal is restored."""
         if not self._exit and self._exception is None:
             self.exit(return_code=128 + event.number)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """A terminal that is too small for the screens gets a sentence until it grows."""
+        is_told = isinstance(self.screen, TooSmallScreen)
+        if is_too_small(event.size) and not is_told:
+            self.push_screen(TooSmallScreen())
+        elif is_told and not is_too_small(event.size):
+            self.pop_screen()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        """No other screen comes over the sentence about a terminal that is too small."""
+        return action in _ANYWHERE or not isinstance(self.screen, TooSmallScreen)
 
     async def on_event(self, event: events.Event) -> None:
         """What is pasted into a search is shown as it stands there, so it is cleaned before."""
@@ -133,6 +150,18 @@ class SdtuiApp(App[None]):
         """The terminal said what it can show."""
         if self.main.is_filled:
             self.main.run_view.preview.take_answers(message.answers)
+
+    def on_terminal_driver_caught_up(self) -> None:
+        """The terminal has come far enough: draw what was held back."""
+        if self._missed_a_paint:
+            self._missed_a_paint = False
+            self.refresh()
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Textual forgets some of what is to be painted during a batch, such as a new layout."""
+        if self._batch_count and renderable is not None:
+            self._missed_a_paint = True
+        super()._display(screen, renderable)
 
     def _handle_exception(self, error: Exception) -> None:
         """The first cause of the end stands: what fails in an ending application is no defect.

@@ -58,6 +58,9 @@ class Client(Protocol):
     async def grant_preview(self) -> None:
         """Say that one more frame can be shown."""
 
+    async def show_latents(self, shown: bool) -> None:
+        """Have x_t sent beside every preview, or not any more."""
+
     async def load_model(self, model: str) -> None:
         """Bring a model into memory."""
 
@@ -109,6 +112,7 @@ class EngineBridge:
         self._connect = connect
         self._frame: PreviewReady | None = None
         self._owes_credit = False
+        self._shows_latents = False
         self._in_view: str | None = None
         self.client: Client | None = None
         self.watchers: set[MessagePump] = set()
@@ -159,6 +163,12 @@ class EngineBridge:
         if self.client is not None:
             await self.client.load_model(model)
 
+    async def show_latents(self, shown: bool) -> None:
+        """Have x_t beside the previews, from this engine and the next ones, or not any more."""
+        self._shows_latents = shown
+        if self.client is not None:
+            await self.client.show_latents(shown)
+
     async def grant_preview(self) -> None:
         """Answer the last preview: one more can be shown."""
         if self._owes_credit and self.client is not None:
@@ -173,6 +183,8 @@ class EngineBridge:
 
     async def _follow(self, client: Client) -> None:
         self._tell(EngineConnected, client.status)
+        if self._shows_latents:
+            await client.show_latents(True)
         self._owes_credit = True
         await self.grant_preview()
         async for event in client.events():

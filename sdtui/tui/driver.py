@@ -7,6 +7,7 @@ end of the file. An interface that nobody can see any more would be left behind.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import select
 import signal
@@ -24,6 +25,8 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
 from sdtui.launcher import suspend_process
+from sdtui.tui.few_styles import with_few_styles
+from sdtui.tui.in_transit import QUESTION, InTransit
 from sdtui.tui.terminal_input import InputParser, with_bursts_as_pastes
 
 if TYPE_CHECKING:
@@ -34,6 +37,8 @@ _READ_BYTES = 4096
 _MOST_WAITING_PER_CELL = 210
 """Characters; with more, the terminal is behind. What is painted when it has caught up must not put
 it behind again: half blocks take up to 40 a cell, and Sixel on top of them up to 160."""
+_ASK_AGAIN_SECONDS = 10.0
+_LAST_ANSWER_SECONDS = 1.0
 _TICK_SECONDS = 0.1
 """How often the parser is asked whether a lone ESC was the key, and the ends are looked for."""
 
@@ -41,8 +46,8 @@ _TICK_SECONDS = 0.1
 class TerminalDriver(LinuxDriver):
     """Tells the application what ends it from outside; its output never blocks the event loop.
 
-    While the terminal takes no output, nothing is drawn: what follows then is the newest state, not
-    everything that was to be seen meanwhile.
+    While the terminal takes no output, or has not come as far as it should have, nothing is drawn:
+    what follows then is the newest state, not everything that was to be seen meanwhile.
     """
 
     @dataclass
@@ -50,6 +55,9 @@ class TerminalDriver(LinuxDriver):
         """The signal `number` came, or what it stands for: a terminal that is gone is a hangup."""
 
         number: int
+
+    class CaughtUp(Message):
+        """The terminal has come far enough for more to be drawn."""
 
     def __init__(
         self,
@@ -61,6 +69,13 @@ class TerminalDriver(LinuxDriver):
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self._pause = ExitStack()
+        self._in_transit = InTransit()
+        self._answers = threading.Condition()
+        self._unanswered = 0
+        self._asks = False
+        self._hold = ExitStack()
+        self._asks_again: asyncio.TimerHandle | None = None
+        self.is_held = False
         self._launcher = os.getppid()
         # Textual's own handlers stop the process in the middle of whatever it does.
         signal.signal(signal.SIGCONT, signal.SIG_DFL)
@@ -81,12 +96,16 @@ class TerminalDriver(LinuxDriver):
             when_behind=lambda behind: self._loop.call_soon_threadsafe(self._draw, behind),
         )
         self._output.start()
+        self._in_transit, self._unanswered, self._asks = InTransit(), 0, True
+        self._ask_if_worth_it()
         super().start_application_mode()
 
     def stop_application_mode(self) -> None:
         """Give the terminal back as it was."""
+        self._hear_the_last()
         # Until the input ends, an answer of the terminal can switch another mode on.
         self.disable_input()
+        self._let_draw()
         super().stop_application_mode()
         if self._mouse_pixels:
             self.write("\x1b[?1016l")
@@ -94,7 +113,19 @@ class TerminalDriver(LinuxDriver):
 
     def write(self, data: str) -> None:
         """Send text to the terminal, in order, some time soon."""
+        data = with_few_styles(data)
         self._output.write(data)
+        self._in_transit.wrote(len(data.encode(errors="replace")))
+        self._ask_if_worth_it()
+        if self._in_transit.is_too_much and not self.is_held:
+            self.is_held = True
+            # What is being painted is painted to its end.
+            self._loop.call_soon_threadsafe(self._hold_back)
+
+    @property
+    def allowance(self) -> float:
+        """How many bytes may be written at once without a key having to wait for them."""
+        return self._in_transit.allowance
 
     def close(self) -> None:
         """Let everything be written that can be."""
@@ -103,7 +134,7 @@ class TerminalDriver(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Turn what is typed into events, until the input is disabled or the terminal is gone."""
-        parser = InputParser(self._debug)
+        parser = InputParser(self._debug, when_well=self._well)
         decode = getincrementaldecoder("utf-8")("replace").decode
         while not self.exit_event.is_set():
             if select.select([self.fileno], [], [], _TICK_SECONDS)[0]:
@@ -137,6 +168,58 @@ class TerminalDriver(LinuxDriver):
             return
         self.resume_application_mode()
         self._app.refresh(layout=True)
+
+    def _ask_if_worth_it(self) -> None:
+        if self._asks and self._in_transit.wants_to_ask:
+            self._in_transit.asked()
+            self._ask()
+
+    def _ask(self) -> None:
+        """Ask the terminal, behind all that is written, whether it is well."""
+        with self._answers:
+            self._unanswered += 1
+        self._output.write(QUESTION)
+
+    def _well(self) -> None:
+        """The terminal has said that it is well, says the thread of the input."""
+        with self._answers:
+            self._unanswered = max(0, self._unanswered - 1)
+            self._answers.notify()
+        self._loop.call_soon_threadsafe(self._hear)
+
+    def _hear(self) -> None:
+        """The terminal has come as far as the question."""
+        self._in_transit.answered()
+        self._ask_if_worth_it()
+        if not self._in_transit.is_too_much:
+            self._let_draw()
+
+    def _hear_the_last(self) -> None:
+        """Wait for all answers that are on the way: later, the shell would take them for typed."""
+        self._asks = False
+        if self._in_transit.has_answered:
+            self._ask()
+            with self._answers:
+                self._answers.wait_for(lambda: not self._unanswered, _LAST_ANSWER_SECONDS)
+
+    def _hold_back(self) -> None:
+        """Draw nothing until the terminal has come further; ask again should its answer be lost."""
+        if self.is_held:
+            self._hold.enter_context(self._app.batch_update())
+            self._asks_again = self._loop.call_later(_ASK_AGAIN_SECONDS, self._ask_again)
+
+    def _ask_again(self) -> None:
+        self._ask()
+        self._asks_again = self._loop.call_later(_ASK_AGAIN_SECONDS, self._ask_again)
+
+    def _let_draw(self) -> None:
+        if self.is_held:
+            self.is_held = False
+            self._hold.close()
+            if self._asks_again is not None:
+                self._asks_again.cancel()
+                self._asks_again = None
+            self.send_message(self.CaughtUp())
 
     def _draw(self, is_behind: bool) -> None:
         """Draw nothing while the terminal is behind; then what is newest, once."""

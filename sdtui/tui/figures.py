@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB")
 _COUNT_UNITS = ("", "k", "M", "G", "T")
 _DTYPES = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16", "float64": "fp64"}
@@ -60,3 +64,11 @@ def shape(dimensions: tuple[int, ...]) -> str:
 def dtype(name: str) -> str:
     """A tensor type's short name: `fp32` for `float32`."""
     return _DTYPES.get(name.removeprefix("torch."), name)
+
+
+def in_a_row(parts: Sequence[str], width: int) -> str:
+    """As many parts as `width` cells hold, joined by dots; the first one in any case."""
+    shown = list(parts)
+    while len(shown) > 1 and cell_len(" · ".join(shown)) > width:
+        shown.pop()
+    return " · ".join(shown)

@@ -61,6 +61,7 @@ class RunView:
             )
             self.progress.clear()
         self.unfinished = 0
+        self.preview.link.join()
         self.status.show_lost(what_is_done)
 
 

@@ -27,15 +27,14 @@ DEVICE_ATTRIBUTES_QUERY = "\x1b[c"
 """Every terminal answers this, so it comes last: what has not been answered by then will not be."""
 
 _SIXEL = "4"
-_ANSWER = re.compile(
+# Compiled when they are first used: the first paint does not wait for it.
+_ANSWER = (
     r"\x1b_G(?P<kitty>[^\x1b]*)\x1b\\"
     r"|\x1bP>\|(?P<name>[^\x1b]*)\x1b\\"
     r"|\x1b\[6;(?P<height>\d+);(?P<width>\d+)t"
     r"|\x1b\[\?(?P<attributes>[\d;]*)c"
 )
-_BEGINNING = re.compile(
-    r"\x1b(_(G[^\x1b]*\x1b?)?|P(>(\|[^\x1b]*\x1b?)?)?|\[(6(;\d*(;\d*)?)?|\?[\d;]*)?)?$"
-)
+_BEGINNING = r"\x1b(_(G[^\x1b]*\x1b?)?|P(>(\|[^\x1b]*\x1b?)?)?|\[(6(;\d*(;\d*)?)?|\?[\d;]*)?)?$"
 _LONGEST = 256
 _GAP_SECONDS = 0.1
 """Two parts of one answer come no further apart than this."""
@@ -112,10 +111,10 @@ class AnswerReader:
         """Learn from `data`; what of it is no answer. The beginning of one is held back."""
         data = self._held + data
         self._held = ""
-        for answer in _ANSWER.finditer(data):
+        for answer in re.finditer(_ANSWER, data):
             self.answers = self.answers.with_answer(answer)
-        data = _ANSWER.sub("", data)
-        beginning = _BEGINNING.search(data)
+        data = re.sub(_ANSWER, "", data)
+        beginning = re.search(_BEGINNING, data)
         is_expected = not self.answers.is_complete and monotonic() < self._expects_until
         if beginning and is_expected and len(beginning.group()) < _LONGEST:
             self._held, self._held_at = beginning.group(), monotonic()

@@ -7,12 +7,13 @@ every line asks for a picture.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from textual import events
 from textual.keys import Keys
 from textual.message import Message
 
+from sdtui.tui.in_transit import ANSWER as WELL
 from sdtui.tui.terminal_answers import AnswerParser
 
 _SHORTEST_BURST = 100
@@ -21,9 +22,20 @@ _WHITESPACE = {"enter": "\n", "ctrl+j": "\n", "tab": "\t"}
 
 
 class InputParser(AnswerParser):
-    """Textual's parser, to which a key that does not exist is none, and an answer no key."""
+    """Textual's parser, to which a key that does not exist is none, and an answer no key.
+
+    `when_well` is called each time that the terminal says that it is well.
+    """
+
+    def __init__(self, debug: bool = False, when_well: Callable[[], object] = lambda: None) -> None:
+        super().__init__(debug)
+        self._when_well = when_well
 
     def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterator[events.Key]:
+        if sequence == WELL:
+            self._when_well()
+            yield events.Key(Keys.Ignore, sequence)
+            return
         try:
             yield from super()._sequence_to_key_events(sequence, alt)
         except (ValueError, OverflowError):

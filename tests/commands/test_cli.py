@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,10 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 import sdtui as package
 from sdtui import cli
 from sdtui.errors import SdtuiError
+from sdtui.models import catalogue
 from tests.terminal import Terminal
 
 
@@ -127,8 +130,62 @@ def test_a_defect_leaves_its_traceback_in_a_file(
 
 def test_models_lists_the_bundled_one_first(sdtui: Callable) -> None:
     lines = sdtui("models").out.splitlines()
-    assert lines[0].startswith("pocket\t128×128\t")
-    assert any("stable-diffusion-v1-5" in line for line in lines)
+    assert lines[0].split() == ["pocket", "128×128"]
+    assert lines[2].split() == ["stable-diffusion-v1-5/stable-diffusion-v1-5", "512×512"]
+
+
+def test_a_model_is_shown_with_what_it_knows_and_what_not(sdtui: Callable) -> None:
+    outcome = sdtui("models", "show", "pocket")
+    assert outcome.code == 0
+    known = json.loads((Path(str(catalogue.locate("pocket"))) / "things.json").read_text())
+    text = " ".join(outcome.out.split())
+    for words in known.values():
+        assert all(word in text for word in words)
+    assert f"things ({len(known['things'])})" in text
+    assert "no people" in text
+    assert max(map(cell_len, outcome.out.splitlines())) <= 100
+
+
+def test_of_a_model_on_the_hub_it_is_said_that_it_comes_when_loaded(sdtui: Callable) -> None:
+    outcome = sdtui("models", "show", "runwayml/stable-diffusion-v1-5")
+    assert outcome.code == 0
+    assert "gone from the hub" in outcome.out
+    assert "downloaded when it is first loaded" in outcome.out
+
+
+def test_what_is_no_model_is_not_shown(sdtui: Callable) -> None:
+    outcome = sdtui("models", "show", "nosuch")
+    assert outcome.code == 3
+    assert "Known models: pocket" in outcome.err
+
+
+def test_models_stand_in_columns_however_wide_their_names(
+    sdtui: Callable, sdtui_home: Path
+) -> None:
+    for name in ("ab", "りんご", "[b]x" * 12):
+        folder = sdtui_home / "models" / name
+        folder.mkdir(parents=True)
+        (folder / "model_index.json").write_text("{}")
+    rows = [line for line in sdtui("models").out.splitlines() if not line.startswith(" ")]
+    assert len(rows) == 5
+    assert len({cell_len(row.rpartition("  ")[0]) for row in rows}) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable", "named"),
+    [(["--renderer", "ReGIS"], "half", "--renderer"), (["models"], "ReGIS", "SDTUI_RENDERER")],
+)
+def test_a_renderer_that_is_none_is_refused_as_the_user_named_it(
+    sdtui: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    variable: str,
+    named: str,
+) -> None:
+    monkeypatch.setenv("SDTUI_RENDERER", variable)
+    outcome = sdtui(*arguments)
+    assert outcome.code == 2
+    assert outcome.err.startswith(f"sdtui: {named}: 'ReGIS' is no renderer")
 
 
 def test_output_that_nobody_reads_is_no_defect(sdtui_home: Path) -> None:

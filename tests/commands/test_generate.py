@@ -6,9 +6,11 @@ import io
 import json
 import math
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +194,41 @@ def test_json_tells_every_event_in_order_and_ends_with_the_file(
     assert f"seed {seed}" in outcome.err
 
 
+def test_json_says_no_status_twice(shell: Callable) -> None:
+    told = events(shell("generate", "x", "--json", *QUICK).out)
+    statuses = [{**event, "time": 0} for event in told if event["type"] == "EngineStatus"]
+    assert statuses
+    assert all(one != other for one, other in pairwise(statuses))
+
+
+def test_words_without_quotes_are_the_prompt(shell: Callable) -> None:
+    outcome = shell("generate", "a", "red", "apple", *QUICK)
+    assert outcome.code == 0, outcome.err
+    assert read_params(Path(outcome.out.strip())).prompt == "a red apple"
+
+
+def test_a_batch_tells_the_seed_of_each_file(shell: Callable, tmp_path: Path) -> None:
+    output = tmp_path / "apple.png"
+    outcome = shell("generate", "x", "--seed", "7", "--batch", "2", "-o", str(output), *QUICK)
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.splitlines() == [f"{tmp_path}/apple-1.png", f"{tmp_path}/apple-2.png"]
+    assert [line for line in outcome.err.splitlines() if "seed" in line] == [
+        "sdtui: seed 7",
+        "sdtui: seed 8",
+    ]
+
+
+def test_a_stopped_job_has_no_time_left(shared_home: Path) -> None:
+    command = [*SDTUI, "generate", "a red apple", "--seed", "7", *LONG]
+    with Terminal(command, env={"SDTUI_HOME": str(shared_home)}) as terminal:
+        terminal.wait_for(lambda screen: re.search(r"/200 .*it/s.*\d:\d\d", screen))
+        terminal.send("\x03")
+        assert terminal.wait_for_exit() == 130
+    (line,) = [line for line in terminal.text.splitlines() if "/200" in line]
+    assert "stopped" in line
+    assert not re.search(r"\d:\d\d", line)
+
+
 def test_without_o_the_picture_is_in_the_dated_folder(shell: Callable, shared_home: Path) -> None:
     outcome = shell("generate", "a red apple", *QUICK)
     assert outcome.code == 0, outcome.err
@@ -219,11 +256,15 @@ def test_a_job_that_fails_in_the_engine_ends_with_its_own_code(
     assert "model_index.json" in outcome.err
 
 
-def test_a_terminal_sees_progress_and_the_picture(shared_home: Path) -> None:
+@pytest.mark.parametrize("lines", [24, 60])
+def test_a_terminal_sees_progress_and_the_picture(shared_home: Path, lines: int) -> None:
     command = [*SDTUI, "generate", "a red apple", "--show", *QUICK]
-    with Terminal(command, env={"SDTUI_HOME": str(shared_home)}, lines=60) as terminal:
+    with Terminal(command, env={"SDTUI_HOME": str(shared_home)}, lines=lines) as terminal:
         assert terminal.wait_for_exit() == 0
-    assert "▄" in terminal.text or "▀" in terminal.text
+    blocks = [line for line in terminal.text.splitlines() if "▄" in line or "▀" in line]
+    # The picture has 64×64 pixels, and all of it is in view with what was said before it.
+    assert 0 < len(blocks) <= lines - 5
+    assert "seed" in terminal.text
     assert "saved" in terminal.text
     assert "2/2" in terminal.text
     assert terminal.text.rstrip().endswith(".png")
@@ -263,10 +304,11 @@ def test_an_engine_that_dies_is_reported() -> None:
 @pytest.mark.parametrize(
     ("picture", "room", "size"),
     [
-        ((128, 128), (80, 24), (44, 44)),
+        ((128, 128), (80, 24), (48, 48)),
         ((128, 128), (200, 80), (128, 128)),
         ((512, 256), (80, 24), (80, 40)),
-        ((64, 2048), (80, 24), (1, 44)),
+        ((64, 2048), (80, 24), (1, 48)),
+        ((128, 128), (80, -3), (2, 2)),
     ],
 )
 def test_a_printed_picture_fits_and_keeps_its_aspect(

@@ -49,6 +49,17 @@ def test_the_fitted_map_shows_the_colours_that_the_vae_decodes(
         assert np.abs(pixels - expected).max() < 40
 
 
+def test_latents_are_drawn_by_the_linear_map_whatever_draws_the_picture(
+    previews: PreviewDecoder,
+) -> None:
+    previews.vae_decoded(LATENTS, 0.0)
+    picture, latents = previews.decode(LATENTS, 1.0), previews.in_colours(LATENTS)
+
+    assert (picture.method, latents.method) == ("vae", "linear")
+    assert (latents.width, latents.height) == (12, 8)
+    assert len(latents.rgb) == 12 * 8 * 3
+
+
 def test_the_published_factors_serve_stable_diffusion_1(components: LoadedComponents) -> None:
     with torch.device("meta"):
         vae = AutoencoderKL(

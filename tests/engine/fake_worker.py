@@ -29,6 +29,7 @@ from sdtui.protocol.events import (
     JobCancelled,
     JobFailed,
     JobStarted,
+    LatentsFrame,
     ModelLoaded,
     PreviewReady,
     PromptTokenized,
@@ -76,6 +77,7 @@ class FakeWorker:
         self.cancelled: set[str] = set()
         self.guidance: dict[str, float] = {}
         self.credit = threading.Event()
+        self.with_latents = threading.Event()
         self.model = ""
 
     def say(self, event: object) -> None:
@@ -91,6 +93,8 @@ class FakeWorker:
                     case Adjust():
                         self.guidance[request.job_id] = request.guidance_scale
                     case GrantPreview():
+                        if request.latents:
+                            self.with_latents.set()
                         self.credit.set()
                     case RunJob():
                         # It may have been cancelled and queued again.
@@ -167,6 +171,10 @@ class FakeWorker:
                     GuidanceAdjusted(job_id=job_id, step_index=step_index, guidance_scale=guidance)
                 )
             time.sleep(float(orders.get("pause", 0)))
+            # As the worker does: whoever hears of the step can only ask for a later preview.
+            is_due = self.credit.is_set() or step_index == count - 1
+            if is_due:
+                self.credit.clear()
             self.say(
                 StepCompleted(
                     job_id=job_id,
@@ -181,9 +189,10 @@ class FakeWorker:
                     seconds=0.0,
                 )
             )
-            if self.credit.is_set() or step_index == count - 1:
-                self.credit.clear()
+            if is_due:
                 rgb = bytes([step_index % 256]) * int(orders.get("preview-bytes", 3 * 4))
+                wanted = self.with_latents.is_set()
+                self.with_latents.clear()
                 self.say(
                     PreviewReady(
                         job_id=job_id,
@@ -192,6 +201,7 @@ class FakeWorker:
                         width=2,
                         height=2,
                         rgb=rgb,
+                        latents=LatentsFrame(width=1, height=1, rgb=b"x_t") if wanted else None,
                     )
                 )
         size = params.width * params.height * 3

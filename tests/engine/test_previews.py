@@ -103,6 +103,48 @@ async def test_a_client_that_does_not_read_holds_nobody_up() -> None:
     await client.close()
 
 
+@pytest.mark.usefixtures("fake_engine")
+async def test_latents_are_made_while_somebody_shows_them() -> None:
+    client = await EngineClient.connect(start=False)
+    await client.grant_preview()
+    # The frame that is granted already gets them too.
+    await client.show_latents(True)
+    await client.submit(params("pause=0.1", 6))
+    assert [preview.latents is not None for preview in await previews(client, 1)] == [True]
+    await client.show_latents(False)
+    await client.grant_preview()
+    assert [preview.latents for preview in await previews(client, 2)] == [None, None]
+    await client.close()
+
+
+@pytest.mark.usefixtures("fake_engine")
+async def test_two_clients_watch_one_job_one_of_them_with_latents() -> None:
+    with_them = await EngineClient.connect(start=False)
+    without = await EngineClient.connect(start=False)
+    await with_them.show_latents(True)
+    for client in (with_them, without):
+        for _ in range(4):
+            await client.grant_preview()
+    await without.submit(params("pause=0.1", 4))
+    assert all(preview.latents for preview in await previews(with_them, 4))
+    assert [preview.step_index for preview in await previews(without, 4)] == [0, 1, 2, 3]
+
+    # Who leaves wants nothing any more.
+    await with_them.close()
+    await without.grant_preview()
+    await without.submit(params("pause=0.1", 4))
+    assert all(preview.latents is None for preview in await previews(without, 1))
+    await without.close()
+
+
+async def previews(client: EngineClient, count: int) -> list[PreviewReady]:
+    """The next so many previews that come."""
+    seen: list[AnyEvent] = []
+    while len(of_kind(seen, PreviewReady)) < count:
+        seen += await until(client, PreviewReady)
+    return of_kind(seen, PreviewReady)
+
+
 async def test_a_client_that_leaves_too_much_unread_is_let_go(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

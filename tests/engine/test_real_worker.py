@@ -146,6 +146,20 @@ async def test_guidance_changes_between_two_steps() -> None:
     await client.close()
 
 
+async def test_latents_come_beside_the_previews_of_whoever_shows_them() -> None:
+    client = await EngineClient.connect(start=False)
+    await client.show_latents(True)
+    for _ in range(3):
+        await client.grant_preview()
+    await client.submit(params(steps=3))
+    for preview in of_kind(await until(client, JobSaved), PreviewReady):
+        latents = preview.latents
+        assert latents is not None
+        assert len(latents.rgb) == latents.width * latents.height * 3
+        assert latents.rgb != preview.rgb
+    await client.close()
+
+
 async def test_previews_come_every_so_many_steps_if_somebody_can_show_them() -> None:
     client = await EngineClient.connect(start=False)
     for _ in range(20):

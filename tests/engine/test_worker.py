@@ -104,6 +104,17 @@ def test_a_credit_is_one_preview_in_whichever_job_comes(pipe: tuple[BinaryIO, In
     assert not control.credit.take()
 
 
+def test_a_second_grant_adds_latents_to_the_one_preview(pipe: tuple[BinaryIO, Inbox]) -> None:
+    asking, inbox = pipe
+    for grant in (GrantPreview(), GrantPreview(latents=True), GrantPreview()):
+        asking.write(encode(grant))
+    asking.write(encode(run("3")))
+    _, control = inbox.take()
+    assert control.credit.take()
+    assert control.credit.take_latents()
+    assert not control.credit.take_latents()
+
+
 @pytest.mark.parametrize(
     ("later", "gives_way"),
     [

@@ -100,3 +100,15 @@ def test_nothing_is_installed_twice_until_the_dependencies_change(
     os.utime(tmp_path / "pyproject.toml", (later, later))
     assert make("install").returncode == 0
     assert len(calls.read_text().splitlines()) == 3
+
+
+def test_what_a_first_user_is_told_fits_80_columns(make: Make, tmp_path: Path) -> None:
+    # A Python whose environments hold itself, and whose pip has nothing to do.
+    script(
+        tmp_path / "py",
+        'case "$*" in *venv*) mkdir -p .venv/bin && cp "$0" .venv/bin/python;; esac',
+    )
+    for done in (make("help"), make("install", "PYTHON=./py")):
+        assert done.returncode == 0, done.stderr
+        assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "Later runs start at once." in done.stdout

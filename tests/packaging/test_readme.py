@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
 import pytest
 
-from sdtui import errors
+from sdtui import errors, paths
 from sdtui.cli import main
 from sdtui.engine.patience import Patience
 from sdtui.tui.actions import ACTIONS
@@ -76,3 +77,31 @@ def test_the_engine_ends_when_it_says() -> None:
     patience, said = Patience(), " ".join(README.split())
     assert f"memory after {patience.idle_unload / 60:g} minutes" in said
     assert f"ends by itself after {patience.idle_exit / 60:g} minutes" in said
+
+
+def test_its_places_are_those_of_the_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for variable in [name for name in os.environ if name.startswith(("XDG_", "SDTUI_"))]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    rows = README.partition("with `SDTUI_HOME` |")[2].partition("\n\n")[0].splitlines()[2:]
+    written = [row.replace("`", "").split("|") for row in rows]
+    usual = [row[2].strip() for row in written]
+    gathered = [row[3].strip() for row in written]
+
+    def places() -> list[Path]:
+        return [
+            paths.images_dir(),
+            paths.data_dir(),
+            paths.models_dir(),
+            paths.log_dir(),
+            paths.runtime_dir(),
+        ]
+
+    named = [place.replace("~", str(tmp_path)).replace("UID", str(os.getuid())) for place in usual]
+    assert list(map(Path, named)) == places()
+    monkeypatch.setenv("SDTUI_HOME", str(tmp_path))
+    assert [tmp_path / place for place in gathered] == places()
+    monkeypatch.delenv("SDTUI_HOME")
+    monkeypatch.setenv("XDG_PICTURES_DIR", str(tmp_path / "elsewhere"))
+    assert "`XDG_PICTURES_DIR`" in README
+    assert paths.images_dir() == tmp_path / "elsewhere" / "sdtui"

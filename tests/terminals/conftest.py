@@ -7,13 +7,20 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-_SEQUENCE = Path(__file__).parents[2] / "benchmarks" / "data" / "x0_sequence.png"
+from tests.terminals.shown_picture import Pictures
+
+_DATA = Path(__file__).parents[2] / "benchmarks" / "data"
+
+
+def _last_frame(name: str, folder: Path) -> Path:
+    with Image.open(_DATA / f"{name}.png") as sequence:
+        width, height = sequence.size
+        sequence.crop((0, height - width, width, height)).save(folder / f"{name}.png")
+    return folder / f"{name}.png"
 
 
 @pytest.fixture
-def picture(tmp_path: Path) -> Path:
-    """The last frame of the benchmark's sequence."""
-    with Image.open(_SEQUENCE) as sequence:
-        width, height = sequence.size
-        sequence.crop((0, height - width, width, height)).save(tmp_path / "picture.png")
-    return tmp_path / "picture.png"
+def pictures(tmp_path: Path) -> Pictures:
+    """The last frames of the benchmark's sequences."""
+    apple, hamburger = (_last_frame(name, tmp_path) for name in ("x0_apple", "x0_hamburger"))
+    return Pictures(apple, hamburger, tmp_path / "report.json")

@@ -1,14 +1,17 @@
-"""An app for a real terminal: one picture in a preview, and a dialog that a signal brings or takes.
+"""An app for a real terminal: a picture in a preview, and what signals do to it.
 
-    python picture_app.py PICTURE REPORT
+    python picture_app.py REPORT PICTURE NEXT
 
-REPORT gets the picture's place in cells, a cell's size in pixels and the renderer, as JSON.
+REPORT gets the process, the picture's place in cells, a cell's size in pixels, the renderer and
+the terminal's answers, as JSON.
+SIGUSR1 brings a dialog or takes it away, SIGUSR2 shows NEXT as a preview.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from dataclasses import asdict
@@ -39,10 +42,11 @@ class PictureApp(App[None]):
 
     CSS = "Preview { height: 1fr; } #below { dock: bottom; height: 1; }"
 
-    def __init__(self, picture: Path, report: Path) -> None:
+    def __init__(self, report: Path, picture: Path, following: Path) -> None:
         super().__init__()
-        self._picture = picture
         self._report = report
+        self._picture = picture
+        self._following = following
 
     def get_driver_class(self) -> type[TerminalDriver]:
         """The driver that knows the terminal's answers."""
@@ -55,12 +59,11 @@ class PictureApp(App[None]):
 
     def on_mount(self) -> None:
         """Show the picture at once; the terminal's answers come later."""
-        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._toggle_dialog)
-        with Image.open(self._picture) as picture:
-            rgb = picture.convert("RGB")
-        preview = self.query_one(Preview)
-        preview.ask_terminal()
-        preview.show_frame(rgb.tobytes(), *rgb.size, final=True)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGUSR1, self._toggle_dialog)
+        loop.add_signal_handler(signal.SIGUSR2, self._show, self._following)
+        self._preview.ask_terminal()
+        self._show(self._picture, final=True)
 
     def on_terminal_driver_signalled(self, event: TerminalDriver.Signalled) -> None:
         """Do not outlive the terminal."""
@@ -68,14 +71,23 @@ class PictureApp(App[None]):
 
     def on_terminal_answered(self, message: TerminalAnswered) -> None:
         """Use what the terminal can do, and report where the picture is."""
-        preview = self.screen_stack[0].query_one(Preview)
-        preview.take_answers(message.answers)
+        self._preview.take_answers(message.answers)
         if message.answers.is_complete:
-            self.call_after_refresh(self.call_after_refresh, self._tell, preview)
+            self.call_after_refresh(self.call_after_refresh, self._tell, self._preview)
+
+    @property
+    def _preview(self) -> Preview:
+        return self.screen_stack[0].query_one(Preview)
+
+    def _show(self, path: Path, final: bool = False) -> None:
+        with Image.open(path) as picture:
+            rgb = picture.convert("RGB")
+        self._preview.show_frame(rgb.tobytes(), *rgb.size, final=final)
 
     def _tell(self, preview: Preview) -> None:
         region = preview.query_one("#preview-canvas").region
         place = {
+            "process": os.getpid(),
             "region": list(region),
             "cell": preview.choice.answers.cell,
             "renderer": preview.renderer_name,
@@ -93,4 +105,4 @@ class PictureApp(App[None]):
 
 
 if __name__ == "__main__":
-    PictureApp(Path(sys.argv[1]), Path(sys.argv[2])).run()
+    PictureApp(*map(Path, sys.argv[1:])).run()

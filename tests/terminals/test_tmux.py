@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.terminals.shown_picture import app_command, expected, reported
+from tests.terminals.shown_picture import Pictures, app_command, expected, reported
 
 pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="needs tmux")
 
@@ -55,14 +55,14 @@ def shown_pixels(lines: list[str]) -> np.ndarray:
 
 
 def test_a_picture_in_half_blocks_is_what_tmux_has_on_its_screen(
-    tmux: list[str], picture: Path
+    tmux: list[str], pictures: Pictures
 ) -> None:
-    program = "COLORTERM=truecolor " + shlex.join(app_command(picture))
+    program = "COLORTERM=truecolor " + shlex.join(app_command(pictures))
     size = ["-x", str(COLUMNS), "-y", str(ROWS)]
     subprocess.run([*tmux, "new-session", "-d", *size, program], check=True)
-    place = reported(picture)
+    place = reported(pictures)
     x, y, columns, rows = place["region"]
-    wanted = expected(picture, columns, rows * 2).reshape(rows, 2, columns, 3).swapaxes(1, 2)
+    wanted = expected(pictures.first, columns, rows * 2).reshape(rows, 2, columns, 3).swapaxes(1, 2)
 
     assert place["renderer"] == "half"
     end = time.monotonic() + 90

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.terminals.shown_picture import Place, app_command, distance, reported
+from tests.terminals.shown_picture import (
+    Pictures,
+    Place,
+    app_command,
+    check_what_comes_and_goes,
+    reported,
+)
 from tests.terminals.x_screen import XScreen
 
 pytestmark = pytest.mark.skipif(
@@ -20,35 +23,25 @@ pytestmark = pytest.mark.skipif(
 SIXEL = ["-ti", "vt340", "-xrm", "XTerm*numColorRegisters: 256"]
 
 
-def show(screen: XScreen, picture: Path, *options: str) -> tuple[Place, int]:
-    """Run the app in an xterm; what it reports, and its process."""
+def show(screen: XScreen, pictures: Pictures, *options: str) -> Place:
+    """Run the app in an xterm; what it reports."""
     window = ["-b", "0", "-bw", "0", "-geometry", "80x30+0+0"]
-    program = ["-e", "env", "COLORTERM=truecolor", *app_command(picture)]
-    terminal = screen.start(["xterm", *options, *window, *program])
-    place = reported(picture)
-    found = subprocess.run(
-        ["pgrep", "-P", str(terminal.pid)], capture_output=True, text=True, check=True
-    )
-    return place, int(found.stdout.split()[0])
+    program = ["-e", "env", "COLORTERM=truecolor", *app_command(pictures)]
+    screen.start(["xterm", *options, *window, *program])
+    return reported(pictures)
 
 
-def test_sixel_is_chosen_and_shows_the_picture_and_again_after_a_dialog(
-    tmp_path: Path, picture: Path
+def test_sixel_is_chosen_and_shows_pictures_and_again_after_a_dialog(
+    tmp_path: Path, pictures: Pictures
 ) -> None:
     with XScreen(tmp_path) as screen:
-        place, app = show(screen, picture, *SIXEL)
+        place = show(screen, pictures, *SIXEL)
         assert place["renderer"] == "sixel"
-
-        screen.wait_until(lambda shown: distance(shown, place, picture) < 9, "the picture")
-        os.kill(app, signal.SIGUSR1)
-        screen.wait_until(lambda shown: distance(shown, place, picture) > 12, "the dialog")
-        os.kill(app, signal.SIGUSR1)
-        screen.wait_until(lambda shown: distance(shown, place, picture) < 9, "the picture again")
+        check_what_comes_and_goes(screen, place, pictures, nearest=9)
 
 
-def test_without_graphics_xterm_shows_half_blocks(tmp_path: Path, picture: Path) -> None:
+def test_without_graphics_xterm_shows_half_blocks(tmp_path: Path, pictures: Pictures) -> None:
     with XScreen(tmp_path) as screen:
-        place, _ = show(screen, picture, "-ti", "vt220")
+        place = show(screen, pictures, "-ti", "vt220")
         assert place["renderer"] == "half"
-
-        screen.wait_until(lambda shown: distance(shown, place, picture) < 20, "half blocks")
+        check_what_comes_and_goes(screen, place, pictures, nearest=20)

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
+from PIL import Image
 
 _PATIENCE_SECONDS = 90.0
 
@@ -18,16 +19,14 @@ _PATIENCE_SECONDS = 90.0
 class XScreen:
     """Xvfb on a display that is free, and the programs that were started on it."""
 
-    WIDTH, HEIGHT = 900, 700
-
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, width: int = 900, height: int = 700) -> None:
         self._folder = folder
         read, write = os.pipe()
         self._programs = [
             subprocess.Popen(
                 [
                     *("Xvfb", "-displayfd", str(write), "-nolisten", "tcp"),
-                    *("-screen", "0", f"{self.WIDTH}x{self.HEIGHT}x24", "-fbdir", str(folder)),
+                    *("-screen", "0", f"{width}x{height}x24", "-fbdir", str(folder)),
                 ],
                 pass_fds=[write],
                 stderr=subprocess.DEVNULL,
@@ -74,3 +73,17 @@ class XScreen:
             if time.monotonic() > end:
                 raise AssertionError(f"{what} never was to be seen")
             time.sleep(0.1)
+
+    def save(self, path: Path) -> None:
+        """Write what is on the screen as a picture, without the empty part beside it."""
+        pixels = self.pixels()
+        seen = pixels.any(axis=2)
+        height, width = (int(np.flatnonzero(seen.any(axis=axis))[-1]) + 1 for axis in (1, 0))
+        Image.fromarray(pixels[:height, :width].astype(np.uint8)).save(path, optimize=True)
+
+    def wait_until_still(self) -> None:
+        """Wait until nothing has changed for a second."""
+        before = None
+        while before is None or (self.pixels() != before).any():
+            before = self.pixels()
+            time.sleep(1)

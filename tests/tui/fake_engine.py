@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import random
 from collections.abc import AsyncIterator, Sequence
 from io import BytesIO
 
@@ -25,6 +26,7 @@ from sdtui.protocol.events import (
     JobSaved,
     JobStarted,
     LatentsDrawn,
+    LatentsFrame,
     ListedJob,
     ModelLoaded,
     PreviewReady,
@@ -128,7 +130,18 @@ def before_the_loop(job_id: str, params: GenerationParams) -> list[Event]:
     ]
 
 
-def step(job_id: str, params: GenerationParams, index: int) -> list[Event]:
+def noise(size: int, share: float) -> bytes:
+    """The disc under noise that fades: RGB8, `size` by `size`."""
+    grains = random.Random(0).randbytes(size * size * 3)
+    return bytes(
+        round(grain * share + part * (1 - share))
+        for grain, part in zip(grains, disc(size, 1.0), strict=True)
+    )
+
+
+def step(
+    job_id: str, params: GenerationParams, index: int, *, with_latents: bool = False
+) -> list[Event]:
     """One step and its preview."""
     count = params.num_inference_steps
     left = 1 - index / count
@@ -155,6 +168,9 @@ def step(job_id: str, params: GenerationParams, index: int) -> list[Event]:
             width=32,
             height=32,
             rgb=disc(32, (index + 1) / count),
+            latents=LatentsFrame(width=32, height=32, rgb=noise(32, left))
+            if with_latents
+            else None,
         ),
     ]
 
@@ -232,8 +248,9 @@ class FakeEngineClient:
     """Answers as an engine would, one run at a time, as fast as events are taken.
 
     `stop_after` holds every run after that many steps, until `finish` or `cancel`; `failure` ends
-    it there instead. `pictures` are those of the gallery, newest first. `calls` records what was
-    asked; with a `refusal`, what would change a job, the queue or the model is refused so.
+    it there instead. `pictures` are those of the gallery, newest first. `with_latents` says that
+    another client shows x_t. `calls` records what was asked; with a `refusal`, what would change a
+    job, the queue or the model is refused so.
     """
 
     def __init__(
@@ -243,6 +260,7 @@ class FakeEngineClient:
         failure: tuple[str, str, str] | None = None,
         status: EngineStatus | None = None,
         pictures: Sequence[GalleryPicture] = (),
+        with_latents: bool = False,
     ) -> None:
         self.pictures = list(pictures)
         self.status = status or idle_status()
@@ -255,6 +273,7 @@ class FakeEngineClient:
         self._waiting: dict[str, GenerationParams] = {}
         self._ended: dict[str, tuple[GenerationParams, JobCancelled | JobFailed]] = {}
         self._paused = self.status.paused
+        self._shows_latents = with_latents
         self._count = 0
         self.tell(self.status, self._queue_now())
 
@@ -276,7 +295,7 @@ class FakeEngineClient:
         assert self._running is not None
         job_id, params, done = self._running
         for index in range(done, params.num_inference_steps):
-            self.tell(*step(job_id, params, index))
+            self._step(job_id, params, index)
         self._end(*ending(job_id))
 
     async def submit_batch(self, params: GenerationParams, count: int) -> list[str]:
@@ -371,7 +390,7 @@ class FakeEngineClient:
         count = params.num_inference_steps
         done = count if self._stop_after is None else min(self._stop_after, count)
         for index in range(done):
-            self.tell(*step(job_id, params, index))
+            self._step(job_id, params, index)
         self._running = (job_id, params, done)
         if self._failure is not None:
             title, message, remedy = self._failure
@@ -380,6 +399,9 @@ class FakeEngineClient:
             )
         elif self._stop_after is None:
             self._end(*ending(job_id))
+
+    def _step(self, job_id: str, params: GenerationParams, index: int) -> None:
+        self.tell(*step(job_id, params, index, with_latents=self._shows_latents))
 
     def _end(self, *events: Event) -> None:
         assert self._running is not None
@@ -425,6 +447,11 @@ class FakeEngineClient:
     async def grant_preview(self) -> None:
         """Record the credit."""
         self.calls.append(("grant_preview",))
+
+    async def show_latents(self, shown: bool) -> None:
+        """Send x_t from the next preview on, or not any more."""
+        self.calls.append(("show_latents", shown))
+        self._shows_latents = shown
 
     async def load_model(self, model: str) -> None:
         """Load at once."""

@@ -7,11 +7,12 @@ from collections import Counter
 import pytest
 
 from sdtui.tui.actions import ACTIONS, HISTORY_ACTIONS, QUEUE_ACTIONS, Action
+from sdtui.tui.preview_actions import PREVIEW_ACTIONS
 from sdtui.tui.screens.help import HelpScreen
 from tests.tui.stage import opened, params
 
 
-@pytest.mark.parametrize("actions", [ACTIONS, HISTORY_ACTIONS, QUEUE_ACTIONS])
+@pytest.mark.parametrize("actions", [ACTIONS, PREVIEW_ACTIONS, HISTORY_ACTIONS, QUEUE_ACTIONS])
 def test_no_key_does_two_things(actions: tuple[Action, ...]) -> None:
     keys = Counter(key for action in actions for key in action.keys)
     assert [key for key, count in keys.items() if count > 1] == []
@@ -25,7 +26,7 @@ def test_a_screens_own_keys_are_none_of_the_whole_applications() -> None:
 
 
 def test_what_a_terminal_may_steal_has_a_second_way() -> None:
-    for action in (*ACTIONS, *HISTORY_ACTIONS, *QUEUE_ACTIONS):
+    for action in (*ACTIONS, *PREVIEW_ACTIONS, *HISTORY_ACTIONS, *QUEUE_ACTIONS):
         stolen = [key for key in action.keys if key.startswith(("f1", "f2", "f4", "f8", "f9"))]
         if stolen:
             assert len(action.keys) > len(stolen), action.name
@@ -35,7 +36,7 @@ async def test_the_help_lists_every_action() -> None:
     async with opened(size=(120, 100)) as stage:
         await stage.press("f1")
         assert isinstance(stage.app.screen, HelpScreen)
-        for action in (*ACTIONS, *HISTORY_ACTIONS, *QUEUE_ACTIONS):
+        for action in (*ACTIONS, *PREVIEW_ACTIONS, *HISTORY_ACTIONS, *QUEUE_ACTIONS):
             assert action.help in stage.text
         await stage.press("escape")
         assert stage.app.screen is stage.main

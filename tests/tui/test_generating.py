@@ -133,6 +133,29 @@ async def test_a_screen_that_comes_late_shows_the_run_from_its_first_token() -> 
         await stage.until(lambda: ("cancel", "begun-elsewhere") in stage.engine.calls)
 
 
+@pytest.mark.parametrize("end", ["done in 1.3", "stopped at 12/25", "failed"])
+async def test_a_run_that_ended_unseen_is_shown_as_if_it_had_been_seen(end: str) -> None:
+    engine = FakeEngineClient(
+        stop_after=None if end.startswith("done") else 12,
+        failure=("It went wrong", "", "Try again.") if end == "failed" else None,
+    )
+    engine.run("job-1", params())
+    if end.startswith("stopped"):
+        await engine.cancel("job-1")
+    async with opened(engine) as stage:
+        await stage.until_shown(end)
+        # An idle engine is asked for the model, which it has already.
+        await stage.until(lambda: ("load_model", "pocket") in engine.calls)
+        engine.tell(idle_status(queued=7))
+        await stage.until_shown("queue 7")
+        progress = stage.main.run_view.progress
+        assert end in progress.words
+        assert progress.part == pytest.approx(1.0 if end.startswith("done") else 12 / 25)
+        assert ("It went wrong" in stage.text) == (end == "failed")
+        assert not stage.main.run_view.preview.link.dropped
+        assert "the last picture" not in stage.text
+
+
 async def test_a_lost_engine_is_said_and_reached_again_with_the_prompt_kept() -> None:
     second = FakeEngineClient()
     async with opened(start=params()) as stage:

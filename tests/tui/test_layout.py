@@ -104,15 +104,28 @@ async def test_the_full_preview_gives_the_picture_the_screen_and_takes_it_back()
         assert stage.app.focused is stage.main.prompt
 
 
-async def test_tab_walks_through_the_panes() -> None:
-    async with opened(size=(160, 48)) as stage:
+@pytest.mark.parametrize("side", ["settings", "log"])
+@pytest.mark.parametrize("prompt", ["prompt", "negative"])
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (160, 48)])
+async def test_tab_walks_through_what_is_shown_in_one_order_at_every_size(
+    size: tuple[int, int], prompt: str, side: str
+) -> None:
+    async with opened(size=size) as stage:
         main = stage.main
-        walked = []
-        for _ in range(4):
-            walked.append(stage.app.focused)
-            await stage.press("tab")
-        assert walked == [main.prompt, main.negative, main.panel, main.run_view.log]
-        assert stage.app.focused is main.prompt
+        main.show_side(side)
+        main.show_negative(prompt == "negative")
+        await stage.pilot.pause()
+        order = [main.prompt, main.negative, main.panel, main.run_view.log]
+        expected = [place for place in order if shown(place)]
+        start = expected.index(stage.app.focused)
+        expected = expected[start:] + expected[:start]
+        for key, places in (("tab", expected), ("shift+tab", [expected[0], *expected[:0:-1]])):
+            walked = []
+            for _ in expected:
+                walked.append(stage.app.focused)
+                await stage.press(key)
+            assert walked == places
+            assert stage.app.focused is expected[0]
 
 
 async def test_the_theme_has_a_dark_and_a_light_side() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 
 from sdtui.errors import ParameterError
@@ -61,14 +63,14 @@ def test_a_slow_link_gets_smaller_pictures_and_a_quick_one_larger_ones_again() -
     link = Link()
     link.round_trip = 0.3
 
-    link.carried(0.6)
+    link.carried(0.6, 1000)
     assert link.scale == 1.0
     for _ in range(20):
-        link.carried(2.0)
+        link.carried(2.0, 1000)
     smallest = link.scale
     assert 0.3 < smallest < 0.5
     for _ in range(20):
-        link.carried(0.35)
+        link.carried(0.35, 1000)
     assert link.scale == 1.0
 
 
@@ -77,10 +79,26 @@ def test_a_steady_link_comes_to_a_steady_size(bytes_per_second: int) -> None:
     link = Link()
     scales = []
     for _ in range(40):
-        link.carried(14_000 * link.scale**2 / bytes_per_second)
+        size = round(14_000 * link.scale**2)
+        link.carried(size / bytes_per_second, size)
         scales.append(link.scale)
 
     assert len(set(scales[10:])) == 1
+
+
+def test_a_picture_has_as_many_pixels_as_the_link_takes_in_at_once() -> None:
+    link = Link()
+    assert link.most_pixels == inf
+
+    link.round_trip = 0.15
+    for size in (200, 9_000, 50):
+        link.carried(0.15 + 0.02 + size / 50_000, size)
+    slow = link.most_pixels
+    assert 20_000 < slow < 50_000
+
+    link.carried(0.151, 9_000)
+    assert link.most_pixels > 50 * slow
+    assert Link(30_000).most_pixels == pytest.approx(20_000)
 
 
 def test_previews_that_were_never_sent_are_counted_for_each_job() -> None:
@@ -93,6 +111,22 @@ def test_previews_that_were_never_sent_are_counted_for_each_job() -> None:
     link.begin(preview_every=5)
     for step_index in (4, 9, 24):
         link.preview_came(step_index)
+    assert link.dropped == 2
+
+
+def test_previews_from_before_the_job_was_watched_are_not_counted() -> None:
+    link = Link()
+    link.begin(preview_every=1)
+    for step_index in (11, 12, 15):
+        link.preview_came(step_index)
+    assert link.dropped == 2
+
+    link.join()
+    link.begin(preview_every=1)
+    link.preview_came(24)
+    assert link.dropped == 0
+    link.begin(preview_every=1)
+    link.preview_came(2)
     assert link.dropped == 2
 
 

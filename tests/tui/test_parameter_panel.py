@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from textual import events
 
+from sdtui.engine.client import EngineClient
+from sdtui.tui.actions import ACTIONS
+from sdtui.tui.app import SdtuiApp
+from sdtui.tui.settings import SETTINGS
+from tests.engine.conftest import StartEngine, fake_engine, start_fake_engine
 from tests.tui.fake_engine import FakeEngineClient
+from tests.tui.lives.interfaces import interface
 from tests.tui.stage import Stage, opened, params
+
+__all__ = ["fake_engine", "start_fake_engine"]
+
+DOWN, UP = "\x1b[B", "\x1b[A"
 
 
 async def choose(stage: Stage, field: str) -> None:
@@ -21,6 +33,18 @@ def line_of(stage: Stage, label: str) -> str:
     return next(
         line.split("│")[-2] for line in stage.text.splitlines() if f"│ {label}" in line
     ).strip()
+
+
+def walk(moves: int) -> list[tuple[str, int]]:
+    """As many keys that each move through the rows, from the first, and where each leads."""
+    chance = random.Random(5)
+    steps, place = [], 0
+    for _ in range(moves):
+        ways = [way for way in (-1, 1) if 0 <= place + way < len(SETTINGS)]
+        way = chance.choice(ways)
+        place += way
+        steps.append(("down" if way > 0 else "up", place))
+    return steps
 
 
 async def test_arrows_choose_and_change() -> None:
@@ -57,8 +81,8 @@ async def test_escape_forgets_what_is_being_typed() -> None:
     ("field", "keys", "reason"),
     [
         ("num_inference_steps", ["0"], "must be from 1 to 200"),
-        ("num_inference_steps", ["backspace", "minus", "3"], "must be from 1 to 200"),
-        ("guidance_scale", ["backspace", "n", "a", "n"], "must be a finite number"),
+        ("num_inference_steps", ["backspace"], "must be a whole number"),
+        ("guidance_scale", ["1", ".", ".", "5"], "must be a finite number"),
         ("height", ["1", "0", "0"], "must be a multiple of 8. Try 96 or 104."),
         ("preview_every", ["9", "9", "9"], "must be from 0 to 200"),
     ],
@@ -74,6 +98,117 @@ async def test_an_impossible_value_says_why_beside_it_and_nothing_starts(
         await stage.pilot.pause()
         assert not stage.engine.submitted()
         assert stage.main.panel.setting.field == field
+
+
+@pytest.mark.parametrize(
+    ("field", "reason", "becomes"),
+    [("num_inference_steps", "digits only", 50), ("guidance_scale", "digits and a point only", 5)],
+)
+async def test_a_letter_in_a_number_is_refused_beside_it_and_does_nothing_else(
+    field: str, reason: str, becomes: float
+) -> None:
+    async with opened(FakeEngineClient(stop_after=12), start=params()) as stage:
+        await stage.press("enter")
+        await stage.until_shown("12/25")
+        await choose(stage, field)
+        await stage.type("5")
+        before = [call for call in stage.engine.calls if call[0] != "grant_preview"]
+        letters = {key for action in ACTIONS for key in action.keys if len(key) == 1}
+        for key in sorted(letters | {"question_mark", "colon", "minus", "plus", "space"}):
+            await stage.press(key)
+            assert reason in stage.text
+            assert stage.app.screen is stage.main
+            assert stage.app.focused is stage.main.panel
+        assert stage.main.panel.settings.values[field] == 5
+        await stage.press("0", "backspace")
+        assert reason not in stage.text
+        await stage.press("0" if becomes == 50 else ".", "enter")
+        assert stage.main.panel.settings.values[field] == becomes
+        asked = [call for call in stage.engine.calls if call[0] not in ("grant_preview", "adjust")]
+        assert asked == [call for call in before if call[0] != "adjust"]
+
+
+async def test_enter_does_not_end_the_typing_of_what_is_impossible() -> None:
+    async with opened(start=params()) as stage:
+        await choose(stage, "height")
+        await stage.type("10")
+        await stage.press("enter", "enter", "r")
+        await stage.until_shown("digits only")
+        assert stage.main.panel.settings.values["seed"] == 42
+        await stage.type("4")
+        await stage.press("enter")
+        assert stage.main.panel.settings.values["height"] == 104
+        assert not stage.engine.submitted()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20), (160, 48)])
+async def test_no_reason_covers_the_chosen_row(size: tuple[int, int]) -> None:
+    async with opened(start=params(), size=size) as stage:
+        panel = stage.main.panel
+        await choose(stage, "num_inference_steps")
+        for place, row in enumerate(SETTINGS[2:], 2):
+            if row.is_choice:
+                continue
+            panel.show_field(row.field)
+            await stage.press("backspace")
+            for other in (place - 1, place, min(place + 1, len(SETTINGS) - 1)):
+                panel.position = other
+                await stage.pilot.pause()
+                line = panel.render_line(panel._y_of(other)).text
+                assert line.startswith(f" {panel.setting.label} ")
+            panel.show_field(row.field)
+            await stage.press("escape")
+
+
+async def test_keys_are_obeyed_in_the_order_in_which_they_came() -> None:
+    """However fast they come, a digit belongs to the row that was chosen before it."""
+    async with opened(start=params()) as stage:
+        await choose(stage, "num_inference_steps")
+        for key in ("3", "0", "down", "4", "down", "7", "down", "down", "2", "up", "up", "left"):
+            stage.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await stage.until(lambda: stage.main.panel.settings.values["seed"] == 6)
+        values = stage.main.panel.settings.values
+        assert [values[row] for row in ("num_inference_steps", "guidance_scale", "batch")] == [
+            30,
+            4,
+            2,
+        ]
+
+
+async def test_a_move_right_behind_the_key_that_shows_the_settings_is_for_them() -> None:
+    async with opened(start=params()) as stage:
+        for key in ("ctrl+l", "ctrl+l", "down", "down"):
+            stage.app.post_message(events.Key(key, None))
+        await stage.until(lambda: stage.main.panel.position == 2)
+
+
+async def test_what_is_typed_right_behind_tab_is_for_the_settings() -> None:
+    async with opened(start=params()) as stage:
+        for key in ("tab", "down", "down", "5", "0"):
+            stage.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await stage.until(lambda: stage.main.panel.settings.values["num_inference_steps"] == 50)
+        assert stage.main.prompt.text == "a red apple"
+
+
+async def test_no_move_is_lost_while_a_picture_is_made(start_fake_engine: StartEngine) -> None:
+    start_fake_engine()
+    app = SdtuiApp(EngineClient.connect, params(prompt="pause=0.02", num_inference_steps=200))
+    async with app.run_test(size=(80, 24)) as pilot:
+        stage = Stage(app, FakeEngineClient(), pilot)
+        await stage.until_shown("engine ●")
+        for _ in range(20):
+            await stage.press("enter")
+        await stage.until_shown("/200")
+        panel = app.main.panel
+        await choose(stage, "model")
+        moves = walk(500)
+        places: list[int] = []
+        panel.watch(panel, "position", lambda place: places.append(place), init=False)
+        for key, _ in moves:
+            app.post_message(events.Key(key, None))
+        await stage.until(lambda: len(places) == len(moves))
+        assert places == [place for _, place in moves]
+        assert app.main.bridge.running
 
 
 async def test_a_seed_beyond_64_bits_says_its_bounds() -> None:
@@ -168,3 +303,36 @@ async def test_numbers_stay_in_their_columns() -> None:
             await stage.press("enter")
             rows.append(line_of(stage, "steps").rstrip("›"))
         assert len({len(row) for row in rows}) == 1
+
+
+def test_no_key_is_lost_between_a_real_terminal_and_the_settings(
+    start_fake_engine: StartEngine,
+) -> None:
+    start_fake_engine()
+    with interface(columns=80, lines=24) as terminal:
+        terminal.wait_for("/77")
+        terminal.send("pause=0.05")
+        terminal.wait_for("pause=0.05")
+        terminal.send("\t")
+        terminal.wait_for("‹pocket›")
+        terminal.send(f"{DOWN}{DOWN}200")
+        terminal.wait_for("200▏")
+        terminal.send("\r")
+        terminal.wait_for("‹200›")
+        terminal.send("\r" * 9)
+        terminal.wait_for("x0 at step")
+        terminal.send("\x1b[H")
+        terminal.wait_for("‹pocket›")
+        moves, chance = walk(500), random.Random(6)
+        while moves:
+            burst, moves = moves[: (count := chance.randint(1, 12))], moves[count:]
+            terminal.send("".join(DOWN if key == "down" else UP for key, _ in burst))
+            label = SETTINGS[burst[-1][1]].label
+            terminal.wait_for(
+                lambda screen, label=label: (
+                    f"│ {label}" in next((line for line in screen.splitlines() if "‹" in line), "")
+                )
+            )
+        assert "● running" in terminal.text
+        terminal.send("\x11")
+        assert terminal.wait_for_exit() == 0

@@ -40,6 +40,13 @@ STATES: dict[str, tuple[dict[str, Any], list[str], str]] = {
     "failed": ({"stop_after": 3, "failure": FAILURE}, ["enter"], "Choose a smaller size"),
     "log": ({}, ["enter", "ctrl+l"], "done in 1.3 s"),
     "settings": ({}, ["tab", "tab", "end", "up", "1", "0", "0"], "multiple of 8"),
+    "full": ({"stop_after": 12}, ["enter", "f2"], "fitted"),
+    "zoomed": ({}, ["enter", "f2", "plus", "plus", "right", "up"], "zoom ×3"),
+    "side by side": (
+        {"stop_after": 12, "with_latents": True},
+        ["enter", "f2", "s"],
+        "x_t · step 12",
+    ),
     "empty queue": ({}, ["f5"], "Nothing waits."),
 }
 
@@ -82,6 +89,13 @@ def screen(state: str, *, light: bool = False) -> tuple[SdtuiApp, Callable[[Pilo
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("state", ["empty", "running", "done", "failed"])
 def test_dark(snap_compare: Any, state: str, size: str) -> None:
+    app, prepare = screen(state)
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=prepare)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("state", ["full", "zoomed", "side by side"])
+def test_the_full_preview(snap_compare: Any, state: str, size: str) -> None:
     app, prepare = screen(state)
     assert snap_compare(app, terminal_size=SIZES[size], run_before=prepare)
 

@@ -129,3 +129,14 @@ def test_a_key_within_a_burst_keeps_its_place() -> None:
 
 def test_a_joiner_that_is_typed_is_text() -> None:
     assert told("👨\u200d") == [("man", "👨"), ("paste", "\u200d")]
+
+
+@pytest.mark.parametrize("parts", [["a\x1b[0nb"], ["a\x1b", "[0nb"], ["a\x1b[0", "nb"]])
+def test_a_terminal_that_says_it_is_well_presses_no_key(parts: list[str]) -> None:
+    said = []
+    parser = InputParser(when_well=lambda: said.append("well"))
+
+    told = [message for part in parts for message in parser.feed(part)]
+
+    assert said == ["well"]
+    assert [event.key for event in told if isinstance(event, events.Key)] == ["a", "b"]

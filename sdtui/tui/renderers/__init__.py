@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 if TYPE_CHECKING:
@@ -33,11 +34,21 @@ class Renderer(Protocol):
     """
 
     name: ClassVar[str]
+    is_whole: bool
+    """Whether all of the last frame was taken; if not, it is to be drawn again."""
 
-    def draw(self, frame: Frame, columns: int, rows: int, tolerance: int = 0) -> None:
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """How many it shows in a cell, across and down."""
+        ...
+
+    def draw(
+        self, frame: Frame, columns: int, rows: int, tolerance: int = 0, most: float = inf
+    ) -> None:
         """Take `frame`, scaled to `columns` by `rows` cells, as the picture to show.
 
-        A cell whose colours all lie within `tolerance` (of 255) of the new ones stays as it is.
+        A cell whose colours all lie within `tolerance` (of 255) of the new ones stays as it is. A
+        renderer that can show a picture little by little takes about `most` bytes of it.
         """
         ...
 

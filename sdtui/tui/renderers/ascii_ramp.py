@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -19,6 +20,8 @@ class AsciiRamp:
     """Renders luminance in ten characters. On a dark ground the densest one is the brightest."""
 
     name: ClassVar[str] = "ascii"
+    pixels = (1, 1)
+    is_whole = True
 
     def __init__(self, style: Style, *, dark: bool) -> None:
         self._style = style
@@ -26,7 +29,9 @@ class AsciiRamp:
         self._characters = [ramp[luminance * len(ramp) // 256] for luminance in range(256)]
         self._strips: list[Strip] = []
 
-    def draw(self, frame: Frame, columns: int, rows: int, tolerance: int = 0) -> None:
+    def draw(
+        self, frame: Frame, columns: int, rows: int, tolerance: int = 0, most: float = inf
+    ) -> None:
         """Take the frame in, whole: a cell is one byte."""
         luminance = scaled(frame, columns, rows).convert("L").tobytes()
         lines = [luminance[start : start + columns] for start in range(0, len(luminance), columns)]

@@ -10,15 +10,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from sdtui.tui.renderers import Frame
 from sdtui.tui.renderers.pixel_strip import PALETTES, TRUECOLOR, Cells, Codes, Pen, PixelStrip
 from sdtui.tui.renderers.scaling import scaled
 from sdtui.tui.renderers.thrift import with_few_colours
+
+_BYTES_A_CELL = 30
+_SKETCHED = 16
+"""So many cells have one colour, from left to right and from top to bottom."""
 
 Bytes = NDArray[np.uint8]
 Numbers = NDArray[Any]
@@ -92,29 +98,48 @@ class Blocks(ABC):
         self._grid = _NOTHING
         self._changed: NDArray[np.bool_] = np.zeros((0, 0), dtype=bool)
         self._strips: list[PixelStrip] | None = None
+        self.is_whole = True
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """Each is a part of the character."""
+        return self.WIDE, self.HIGH
 
     @abstractmethod
     def fit(self, pixels: Bytes) -> Fit:
         """The nearest cells to pixels of (rows, columns, pixels of a cell, 3)."""
 
-    def draw(self, frame: Frame, columns: int, rows: int, tolerance: int = 0) -> None:
+    def draw(
+        self, frame: Frame, columns: int, rows: int, tolerance: int = 0, most: float = inf
+    ) -> None:
         """Take the frame in where it visibly differs from what is shown.
 
         The more the picture moves, the less one sees of small errors: the mean change is added to
-        the tolerance, up to three times that.
+        the tolerance, up to three times that. Where that is too much at once, a picture begins as
+        a sketch, and the cells that are furthest off come first.
         """
         self._strips = None
-        picture = np.array(scaled(frame, columns * self.WIDE, rows * self.HIGH))
-        pixels = picture.reshape(rows, self.HIGH, columns, self.WIDE, 3).swapaxes(1, 2)
+        grid, cells = self._grid, int(most / _BYTES_A_CELL) if most < inf else columns * rows
+        is_new = grid.shape.shape != (rows, columns)
+        self.is_whole = not is_new or columns * rows <= cells
+        picture = scaled(frame, columns * self.WIDE, rows * self.HIGH)
+        if not self.is_whole:
+            sketch = picture.reduce((_SKETCHED * self.WIDE, _SKETCHED * self.HIGH))
+            picture = sketch.resize(picture.size, Image.Resampling.NEAREST)
+        pixels = np.array(picture).reshape(rows, self.HIGH, columns, self.WIDE, 3).swapaxes(1, 2)
         new = self._in_colours(self.fit(pixels.reshape(rows, columns, -1, 3)))
-        grid = self._grid
-        if grid.shape.shape != (rows, columns):
+        if is_new:
             self._grid = new
             self._changed = np.ones((rows, columns), dtype=bool)
             return
         distance = grid.distance(new)
         tolerance += min(round(float(distance.mean())), 3 * tolerance)
-        visible = distance.max(axis=(2, 3)) > tolerance
+        furthest = distance.max(axis=(2, 3))
+        visible = furthest > tolerance
+        if np.count_nonzero(visible) > cells:
+            self.is_whole = False
+            order = np.where(visible, furthest, 0).argpartition(-cells, axis=None)
+            visible = np.isin(np.arange(visible.size), order[-cells:]).reshape(visible.shape)
         # Where colours are few, a cell may look the same for other pixels.
         self._changed = visible & grid.differs(new)
         grid.take(new, visible)

@@ -26,10 +26,14 @@ _DEFAULT_CELL = (10, 20)
 
 def wanted_renderer(environment: Mapping[str, str] = os.environ) -> str:
     """What SDTUI_RENDERER says, or "auto". Raises `ParameterError` for another word."""
-    wanted = environment.get(VARIABLE, "") or AUTO
+    return checked_renderer(environment.get(VARIABLE, "") or AUTO, VARIABLE)
+
+
+def checked_renderer(wanted: str, named: str) -> str:
+    """`wanted` if it is a renderer or "auto"; else `ParameterError` about what is `named` so."""
     if wanted not in (AUTO, *NAMES):
         raise ParameterError(
-            VARIABLE, f"{wanted!r} is no renderer", f"Choose one of {', '.join((AUTO, *NAMES))}."
+            named, f"{wanted!r} is no renderer", f"Choose one of {', '.join((AUTO, *NAMES))}."
         )
     return wanted
 

@@ -12,6 +12,7 @@ import base64
 import io
 import random
 from collections.abc import Sequence
+from math import inf
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.strip import Strip
@@ -86,6 +87,7 @@ class Kitty:
     """
 
     name: ClassVar[str] = "kitty"
+    is_whole = True
 
     def __init__(self, cell: tuple[int, int] | None = None, *, in_tmux: bool = False) -> None:
         self._cell = cell or _DEFAULT_CELL
@@ -99,7 +101,14 @@ class Kitty:
         self._is_sent = False
         self._strips: list[Strip] = []
 
-    def draw(self, frame: Frame, columns: int, rows: int, tolerance: int = 0) -> None:
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """The terminal's own."""
+        return self._cell
+
+    def draw(
+        self, frame: Frame, columns: int, rows: int, tolerance: int = 0, most: float = inf
+    ) -> None:
         """Take the frame as the one to send."""
         # The protocol has no marks for more.
         self._cells = min(columns, len(MARKS)), min(rows, len(MARKS))

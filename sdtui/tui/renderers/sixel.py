@@ -8,6 +8,7 @@ goes, and the picture is sent again behind them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -30,7 +31,9 @@ PREVIEW_COLOURS = 64
 """Fewer colours make longer runs of one, and so fewer bytes."""
 
 MOST_PER_CELL = 160
-"""Characters. A picture of noise takes more, and is shown in blocks of pixels."""
+"""Characters of a preview. Noise takes more, and is shown in blocks of pixels."""
+MOST_PER_PICTURE_CELL = 480
+"""Characters of what is not followed by another at once: all but noise has its every pixel."""
 BLOCKS = (1, 2, 4, 8)
 
 
@@ -57,6 +60,7 @@ class Sixel:
     """Sends each frame whole, at the terminal's own resolution; `cell` is a cell's in pixels."""
 
     name: ClassVar[str] = "sixel"
+    is_whole = True
 
     def __init__(self, cell: tuple[int, int]) -> None:
         self._cell = cell
@@ -64,15 +68,24 @@ class Sixel:
         self._frame: Frame | None = None
         self._cells = (0, 0)
         self._colours = COLOURS
+        self._most_per_cell = MOST_PER_PICTURE_CELL
         self._strips: list[Strip] = []
         self.is_covered = True
 
-    def draw(self, frame: Frame, columns: int, rows: int, tolerance: int = 0) -> None:
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """The terminal's own."""
+        return self._cell
+
+    def draw(
+        self, frame: Frame, columns: int, rows: int, tolerance: int = 0, most: float = inf
+    ) -> None:
         """Take the frame as the one to send."""
         self._frame = frame
         self._strips = []
         self._cells = (columns, rows)
         self._colours = PREVIEW_COLOURS if tolerance else COLOURS
+        self._most_per_cell = MOST_PER_CELL if tolerance else MOST_PER_PICTURE_CELL
         self.is_covered = True
 
     def strips(self) -> Sequence[Strip]:
@@ -93,11 +106,12 @@ class Sixel:
         self.is_covered = False
         width, height = self._cells[0] * self._cell[0], self._cells[1] * self._cell[1]
         # A line of sixels that reached below the last cell would scroll the screen.
-        height = max(BAND, height - height % BAND)
-        most = self._cells[0] * self._cells[1] * MOST_PER_CELL
+        lines = max(BAND, height - height % BAND)
+        most = self._cells[0] * self._cells[1] * self._most_per_cell
         for block in BLOCKS:
             picture = scaled(self._frame, max(1, width // block), max(1, height // block))
             picture = picture.resize((width, height), Image.Resampling.NEAREST)
+            picture = picture.crop((0, 0, width, lines))
             sequence = encode(picture, self._colours)
             if len(sequence) <= most:
                 break

@@ -28,9 +28,10 @@ class AskingScreen(Screen[ScreenResultType]):
 
     def ask(self, request: Coroutine[Any, Any, None]) -> None:
         """Carry a request out; nothing waits for it."""
-        self.run_worker(self._carry_out(request), group="requests")
+        self.run_worker(self.carry_out(request), group="requests")
 
-    async def _carry_out(self, request: Coroutine[Any, Any, None]) -> None:
+    async def carry_out(self, request: Coroutine[Any, Any, None]) -> None:
+        """Wait for a request, and say it if that is refused."""
         try:
             await request
         except SdtuiError as error:

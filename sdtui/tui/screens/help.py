@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from sdtui.tui.actions import ACTIONS, HISTORY_ACTIONS, QUEUE_ACTIONS, key_name
+from sdtui.tui.preview_actions import PREVIEW_ACTIONS
 from sdtui.tui.stylesheets import styles_dir
 
 _KEYS_WIDTH, _NAME_WIDTH, _NARROWEST = 9, 17, 20
@@ -51,7 +52,7 @@ class HelpScreen(ModalScreen[None]):
 
 def _page(width: int) -> Content:
     lines: list[Content] = []
-    everything = (*ACTIONS, *HISTORY_ACTIONS, *QUEUE_ACTIONS)
+    everything = (*ACTIONS, *PREVIEW_ACTIONS, *HISTORY_ACTIONS, *QUEUE_ACTIONS)
     for group, actions in groupby(everything, key=lambda action: action.group):
         lines.append(Content.styled(group, "$accent"))
         for action in actions:

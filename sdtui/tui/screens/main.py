@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.cells import cell_len
 from textual import on
 from textual.binding import BindingType
 
@@ -20,7 +22,8 @@ from sdtui.tui.messages import (
     FrameArrived,
     ModelDescribed,
 )
-from sdtui.tui.screens.main_layout import MainLayout
+from sdtui.tui.preview_actions import PREVIEW_ACTIONS
+from sdtui.tui.screens.full_preview import VIEW_ACTIONS, FullPreview
 from sdtui.tui.widgets.parameter_panel import ParameterPanel
 from sdtui.tui.widgets.prompt_input import PromptInput
 
@@ -36,13 +39,17 @@ _SETTLING_SECONDS = 0.4
 """A value that is still being typed or tweaked is sent to the engine once it rests this long."""
 
 
-class MainScreen(MainLayout):
+class MainScreen(FullPreview):
     """Asks the engine for what the prompts and settings say, and shows what it answers.
 
     `bridge` is there once the screen is filled.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings("screen")
+    # The keys of the full preview come first, and count while it is there.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("screen", PREVIEW_ACTIONS),
+        *bindings("screen"),
+    ]
     bridge: EngineBridge
 
     def __init__(
@@ -63,24 +70,30 @@ class MainScreen(MainLayout):
 
         self.bridge = EngineBridge(self, self._connect or connect_to_engine)
         await self.fill()
+        if not gc.isenabled():
+            # What is here now stays: every later look for garbage would delay a key by it.
+            gc.freeze()
+            gc.enable()
         self.run_view.preview.ask_terminal()
         self.run_worker(self.bridge.run(), group="engine")
         self._describe_model()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
         """Keys wait for the rest of the screen, which follows the first paint."""
+        if action in VIEW_ACTIONS:
+            return self.is_full
         return self.is_filled or action not in _OWN_ACTIONS
 
     # What the engine says ----------------------------------------------------------------------
 
     @on(EventReceived)
-    def _show_event(self, message: EventReceived) -> None:
+    async def _show_event(self, message: EventReceived) -> None:
         from sdtui.protocol.events import JobStarted, ModelLoaded
 
         event = message.event
         self.run_view.show(event)
         if isinstance(event, JobStarted):
-            self._frame_is_answered()
+            await self._frame_is_answered()
             if not self.prompt.text:
                 self._adopt(event.params)
         elif isinstance(event, ModelLoaded):
@@ -99,22 +112,25 @@ class MainScreen(MainLayout):
         self._describe_model()
 
     @on(FrameArrived)
-    def _show_frame(self) -> None:
+    async def _show_frame(self) -> None:
         frame = self.bridge.take_frame()
         if frame is not None:
             self.run_view.preview.show(frame)
         else:
-            self._frame_is_answered()
+            await self._frame_is_answered()
 
-    def on_preview_frame_painted(self) -> None:
+    async def on_preview_frame_painted(self) -> None:
         """The terminal has the frame."""
-        self._frame_is_answered()
+        await self._frame_is_answered()
         if not self.app.is_headless:
             self.status.show_link(self.run_view.preview.link_figures)
 
-    def _frame_is_answered(self) -> None:
-        """Every preview is answered by one credit, be it painted, replaced or dropped."""
-        self.ask(self.bridge.grant_preview())
+    async def _frame_is_answered(self) -> None:
+        """Every preview is answered by one credit, be it painted, replaced or dropped.
+
+        A credit is a few bytes, so this waits for nobody and needs no worker of its own.
+        """
+        await self.carry_out(self.bridge.grant_preview())
 
     @on(EngineConnected)
     def _engine_is_there(self, message: EngineConnected) -> None:
@@ -148,7 +164,9 @@ class MainScreen(MainLayout):
         """Show what could be drawn where nothing is, has been or failed to be."""
         preview = self.run_view.preview
         if preview.frame is None and not preview.shows_failure and self.bridge.running is None:
-            preview.show_empty(self._examples[:3], _EXAMPLE_KEY)
+            room = preview.content_size.width
+            fitting = [prompt for prompt in self._examples if cell_len(prompt) <= room]
+            preview.show_empty((fitting or self._examples)[:3], _EXAMPLE_KEY)
 
     # What the user changes ---------------------------------------------------------------------
 
@@ -250,14 +268,12 @@ class MainScreen(MainLayout):
         self.ask(self._submit(params, self.panel.settings.values["batch"]))
 
     def action_stop(self) -> None:
-        """Stop the running picture; with none running, leave the full preview."""
+        """Stop the running picture, else the newest that waits."""
         if self.bridge.running or self.bridge.waiting:
             self.ask(self.bridge.stop())
         elif self._awaiting_engine:
             self._awaiting_engine = None
             self.status.note("nothing is asked for any more")
-        elif self.has_class("-full"):
-            self.action_full_preview()
         else:
             self.status.note("nothing runs")
 
@@ -294,11 +310,20 @@ class MainScreen(MainLayout):
         if params is not None:
             self._adopt(params)
             self.panel.settings.set("seed", params.seed)
-            self.prompt.focus()
+            self.show_negative(False)
 
     def action_explanations(self) -> None:
         """Show or hide the sentence under each stage."""
         self.run_view.log.explanations = not self.run_view.log.explanations
+
+    def action_side_by_side(self) -> None:
+        """Show x_t beside x0, or not; it is made only while somebody looks."""
+        viewer = self.run_view.preview.viewer
+        viewer.make_double(not viewer.is_double)
+        self.ask(self.bridge.show_latents(viewer.is_double))
+        if self.run_view.preview.frame is None:
+            words = "beside x0" if viewer.is_double else "no more"
+            self.status.note(f"x_t is shown {words}")
 
     def action_next_renderer(self) -> None:
         """Show pictures in another of the ways that may work here."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import Static
 
+from sdtui.tui.compositor import SparingCompositor
 from sdtui.tui.screens.asking import AskingScreen
 from sdtui.tui.widgets.key_bar import KeyBar
 from sdtui.tui.widgets.parameter_panel import ParameterPanel
@@ -38,11 +40,17 @@ class MainLayout(AskingScreen[None]):
     """What tells of a run. It is there from `fill` on."""
 
     AUTO_FOCUS = "#prompt"
+    # What is typed right behind Tab is for the next pane, so nothing may be handed out before it.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "app.focus_next", "Next pane", show=False, priority=True),
+        Binding("shift+tab", "app.focus_previous", "Previous pane", show=False, priority=True),
+    ]
     HORIZONTAL_BREAKPOINTS = WIDTHS
     VERTICAL_BREAKPOINTS = HEIGHTS
 
     def __init__(self, start: GenerationParams | None) -> None:
         super().__init__()
+        self._compositor = SparingCompositor()
         self.prompt = PromptInput(
             start.prompt if start else "", placeholder="What to draw", id="prompt"
         )
@@ -115,12 +123,6 @@ class MainLayout(AskingScreen[None]):
         """The titles are tabs where two panes share a place."""
         self.call_after_refresh(self._retitle)
 
-    def action_full_preview(self) -> None:
-        """Give the screen to the picture, or give it back."""
-        self.toggle_class("-full")
-        if not self.has_class("-full"):
-            self.prompt.focus()
-
     def action_negative_prompt(self) -> None:
         """Go to the negative prompt, or back to the prompt."""
         self.show_negative(self.focused is not self.negative)
@@ -139,17 +141,19 @@ class MainLayout(AskingScreen[None]):
         self.show_negative(which == "negative")
 
     def show_side(self, side: str) -> None:
-        """Bring a pane to the front where only one has room, and focus it."""
+        """Bring a pane to the front where only one has room, and focus it.
+
+        At once, so that the next key is for it, however soon it comes.
+        """
         self.set_class(side == "log", "-log")
         self._retitle()
-        target = self.log_pane if side == "log" else self.panel
-        self.call_after_refresh(target.focus)
+        self.set_focus(self.log_pane if side == "log" else self.panel)
 
     def show_negative(self, shown: bool) -> None:
         """Bring one of the prompts to the front where only one has room, and focus it."""
         self.set_class(shown, "-negative")
         self._retitle()
-        self.call_after_refresh((self.negative if shown else self.prompt).focus)
+        self.set_focus(self.negative if shown else self.prompt)
 
     def _retitle(self) -> None:
         wide = self.has_class("-wide")

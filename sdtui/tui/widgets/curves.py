@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
 
 from textual.content import Content
 
@@ -86,10 +87,16 @@ def _curve(heights: list[float], count: int, done: int, width: int) -> list[Cont
             continue
         style = "$edge" if step >= done else "$accent" if step == done - 1 else "$unit"
         columns.append((max(round(heights[step] * _ROWS * 8), 1), style))
-    return [
-        Content.assemble(*((_cell(eighths, row), style) for eighths, style in columns))
-        for row in range(_ROWS - 1, -1, -1)
-    ]
+    return [_row(columns, row) for row in range(_ROWS - 1, -1, -1)]
+
+
+def _row(columns: list[tuple[int, str]], row: int) -> Content:
+    """One row of cells; those that look alike are one part of it, and empty ones are apart."""
+    cells = [(_cell(eighths, row), style) for eighths, style in columns]
+    alike = groupby(cells, key=lambda cell: (cell[0] == " ", cell[1]))
+    return Content.assemble(
+        *(("".join(character for character, _ in part), style) for (_, style), part in alike)
+    )
 
 
 def _cell(eighths: int, row: int) -> str:

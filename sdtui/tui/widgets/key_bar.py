@@ -24,6 +24,11 @@ class KeyBar(Widget):
         super().__init__(id=id)
         self._actions = actions
 
+    def show(self, actions: tuple[Action, ...]) -> None:
+        """Name the keys of other actions."""
+        self._actions = actions
+        self.refresh()
+
     def render(self) -> Content:
         """The actions with the lowest footer numbers that fit, in the registry's order."""
         parts: list[str | Content | tuple[str, str]] = [" "]

@@ -21,11 +21,14 @@ from sdtui.text import clean
 from sdtui.tui.settings import SETTINGS, Setting, Settings
 
 _ROWS_WITH_GAPS = len(SETTINGS) + sum(row.starts_group for row in SETTINGS)
-_STARTS_TYPING = frozenset("0123456789.")
+_DIGITS = frozenset("0123456789")
 
 
 class ParameterPanel(Widget, can_focus=True):
-    """The settings. Arrows choose and change, digits replace, a message says what is impossible."""
+    """The settings. Arrows choose and change, digits replace, a message says what is impossible.
+
+    A value is being typed while its row is chosen and has a draft.
+    """
 
     DEFAULT_CSS = """
     ParameterPanel { height: 1fr; }
@@ -60,12 +63,17 @@ class ParameterPanel(Widget, can_focus=True):
     def __init__(self, start: GenerationParams | None = None, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.settings = Settings(start, self._value_changed)
-        self._typing = False
+        self._refusal = ""
 
     @property
     def setting(self) -> Setting:
         """The chosen row."""
         return SETTINGS[self.position]
+
+    @property
+    def is_typing(self) -> bool:
+        """Whether the chosen value is being typed."""
+        return self.setting.field in self.settings.drafts
 
     def show_field(self, field: str) -> None:
         """Choose the row of `field`."""
@@ -91,27 +99,27 @@ class ParameterPanel(Widget, can_focus=True):
 
     def action_tweak(self, direction: int, times: int = 1) -> None:
         """Change the chosen value."""
-        self._typing = False
+        self._refusal = ""
         self.settings.tweak(self.setting, direction, times=times)
         self.refresh()
 
-    def on_key(self, event: events.Key) -> None:
-        """Typing replaces the value; while it goes on, every printable key belongs to it."""
-        field = self.setting.field
-        draft = self.settings.drafts.get(field, "")
+    async def on_key(self, event: events.Key) -> None:
+        """Typing replaces the value; while it goes on, every printable key belongs to it.
+
+        The pane's own keys are obeyed here: a binding would be run behind what is typed after it.
+        """
         character = event.character if event.is_printable else None
-        if self._typing and event.key == "enter":
+        if self.is_typing and event.key == "enter":
             self._finish_typing()
-        elif self._typing and event.key == "escape":
-            self._typing = False
-            self.settings.revert(field)
+        elif self.is_typing and event.key == "escape":
+            self._refusal = ""
+            self.settings.revert(self.setting.field)
         elif event.key in ("backspace", "delete"):
-            before = draft if self._typing else self.settings.text(self.setting)
-            self._type(before[:-1] if self._typing else "")
-        elif character and (
-            self._typing or (character in _STARTS_TYPING and not self.setting.is_choice)
-        ):
-            self._type((draft if self._typing else "") + character)
+            self._type(self.settings.drafts.get(self.setting.field, "")[:-1])
+        elif character and (self.is_typing or character in self._typeable):
+            self._type_character(character)
+        elif own := self._bindings.key_to_bindings.get(event.key):
+            await self.run_action(own[0].action)
         else:
             return
         event.stop()
@@ -128,12 +136,25 @@ class ParameterPanel(Widget, can_focus=True):
         """Leaving the pane ends the typing."""
         self._finish_typing()
 
+    @property
+    def _typeable(self) -> frozenset[str]:
+        """What begins a value, and what a number may hold. Letters begin none: they are keys."""
+        if self.setting.is_choice:
+            return frozenset()
+        return _DIGITS | {"."} if self.setting.step < 1 else _DIGITS
+
+    def _type_character(self, character: str) -> None:
+        if self.setting.is_choice or character in self._typeable:
+            self._type(self.settings.drafts.get(self.setting.field, "") + character)
+        else:
+            self._refusal = "digits and a point only" if "." in self._typeable else "digits only"
+
     def _type(self, draft: str) -> None:
-        self._typing = True
+        self._refusal = ""
         self.settings.type(self.setting.field, draft)
 
     def _finish_typing(self) -> None:
-        self._typing = False
+        self._refusal = ""
         self.settings.finish(self.setting.field)
         self.refresh()
 
@@ -187,7 +208,7 @@ class ParameterPanel(Widget, can_focus=True):
     def _row(self, position: int, width: int) -> list[Segment]:
         setting = SETTINGS[position]
         chosen = self.has_focus and position == self.position
-        typing = chosen and self._typing
+        typing = chosen and self.is_typing
         failed = self.settings.error(setting.field) is not None
         unit = f" {setting.unit}" if setting.unit else ""
         room = width - len(setting.label) - len(unit) - 5
@@ -214,18 +235,30 @@ class ParameterPanel(Widget, can_focus=True):
     def _reason_at(self, y: int) -> str | None:
         """The reason why the row above `y` is impossible, drawn over what stands there."""
         for field in self.settings.drafts:
-            error = self.settings.error(field)
-            if error is None:
-                continue
-            text = f"{error.reason}. {error.remedy}" if error.remedy else error.reason
-            lines = wrap(clean(text), max(self.size.width - 2, 1))
-            position = _position_of(field)
-            top = self._y_of(position) + 1
-            if top + len(lines) > self.size.height:
-                top = self._y_of(position) - len(lines)
+            lines = wrap(clean(self._reason(field)), max(self.size.width - 2, 1))
+            top = self._top_of_reason(_position_of(field), len(lines))
             if top <= y < top + len(lines):
                 return lines[y - top]
         return None
+
+    def _reason(self, field: str) -> str:
+        """Why a draft is impossible, or why a key is no part of it; empty where all is well."""
+        if self._refusal and field == self.setting.field:
+            return self._refusal
+        error = self.settings.error(field)
+        if error is None:
+            return ""
+        return f"{error.reason}. {error.remedy}" if error.remedy else error.reason
+
+    def _top_of_reason(self, position: int, height: int) -> int:
+        """Below its row, else above: where it fits and does not cover the chosen row."""
+        below, above = self._y_of(position) + 1, self._y_of(position) - height
+        chosen = self._y_of(self.position)
+        for top in (below, above):
+            fits = top >= 0 and top + height <= self.size.height
+            if fits and not top <= chosen < top + height:
+                return top
+        return -height
 
     def _style(self, part: str) -> Style:
         return self.get_component_rich_style(f"parameter-panel--{part}", partial=True)

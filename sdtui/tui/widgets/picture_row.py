@@ -13,6 +13,7 @@ from textual.strip import Strip
 
 from sdtui.protocol.gallery import GalleryPicture
 from sdtui.text import clean
+from sdtui.tui import figures
 
 THUMBNAIL_COLUMNS, THUMBNAIL_ROWS = 8, 4
 
@@ -52,16 +53,18 @@ class RowPainter:
         params = picture.params
         star = "★ " if picture.favourite else ""
         prompt = star + clean(params.prompt, limit=_LONGEST_PROMPT).strip()
-        first, second = _two_lines(prompt, max(self.width - _TEXT_AT - 1, 1))
+        room = max(self.width - _TEXT_AT - 1, 1)
+        first, second = _two_lines(prompt, room)
         size = f"{picture.width}×{picture.height}"
         scheduler = f"{params.num_inference_steps} {params.scheduler}"
+        how = figures.in_a_row([f"seed {params.seed}", size, scheduler], room)
         where = [Segment(f"{when(picture.saved_at)} · {clean(params.model)}", self.figures)]
         if not picture.exists:
             where = [Segment("file is gone", self.gone), Segment(" · ", self.figures), *where]
         return [
             [Segment(first, self.prompt)],
             [Segment(second, self.prompt)],
-            [Segment(f"seed {params.seed} · {size} · {scheduler}", self.figures)],
+            [Segment(how, self.figures)],
             where,
         ]
 

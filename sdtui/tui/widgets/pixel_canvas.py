@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
+from textual.timer import Timer
 from textual.widget import Widget
 
 from sdtui.tui.renderers import Frame, Renderer
 
 TOLERANCE = 8
 """Of 255: what an eye does not see from one frame to the next is not sent."""
+_WAIT_SECONDS = 0.03
+"""Between two looks whether the terminal has taken in what it was sent."""
 
 
 class PixelCanvas(Widget):
@@ -37,6 +41,7 @@ class PixelCanvas(Widget):
         It took about `size` bytes, for changes or for the `whole` picture.
         """
 
+        canvas: PixelCanvas
         size: int
         whole: bool
 
@@ -50,6 +55,7 @@ class PixelCanvas(Widget):
         self._painted: Frame | None = None
         self._drawn: tuple[Frame, int, int] | None = None
         self._tolerance = 0
+        self._pause: Timer | None = None
 
     def on_mount(self) -> None:
         """What is painted in the theme's colours follows the theme."""
@@ -83,8 +89,24 @@ class PixelCanvas(Widget):
         if self.styles.width is None or (columns, rows) != self._cells:
             self.styles.width = columns
             self.styles.height = rows
-        if frame is None or not self._write_changes(frame):
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Bring the screen nearer to the frame, by as much as the terminal is to be sent now."""
+        if self._pause is not None:
+            self._pause.stop()
+            self._pause = None
+        if getattr(self.app._driver, "is_held", False):
+            self._wait()
+        elif self._frame is None or not self._write_changes(self._frame):
+            if self._drawn is not None and not self.renderer.is_whole:
+                # What lies over the picture may go at any time.
+                self.renderer.draw(*self._drawn, self._tolerance)
             self.refresh()
+
+    def _wait(self) -> None:
+        if self._pause is None:
+            self._pause = self.set_timer(_WAIT_SECONDS, self._go_on)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The lines of `crop`."""
@@ -103,14 +125,24 @@ class PixelCanvas(Widget):
         drawn = (frame, *self.size)
         if drawn != self._drawn:
             self._drawn = drawn
-            self.renderer.draw(*drawn, self._tolerance)
+            self._draw_more()
+
+    def _draw_more(self) -> None:
+        if self._drawn is not None:
+            most = getattr(self.app._driver, "allowance", inf)
+            self.renderer.draw(*self._drawn, self._tolerance, most)
+            if not self.renderer.is_whole:
+                self._wait()
 
     def _write_changes(self, frame: Frame) -> bool:
         """Bring the screen up to date past the compositor; false where only that one can."""
         place = self._clear_view()
         if place is None or self._drawn is None or self._drawn[1:] != place.size:
             return False
-        self._draw(frame)
+        if frame is self._drawn[0] and not self.renderer.is_whole:
+            self._draw_more()
+        else:
+            self._draw(frame)
         changes = self.renderer.changes(*place.offset)
         if changes is None:
             return False
@@ -132,7 +164,7 @@ class PixelCanvas(Widget):
     def _tell(self, size: int, *, whole: bool) -> None:
         if self._frame is not self._painted:
             self._painted = self._frame
-            self.post_message(self.Painted(size, whole))
+            self.post_message(self.Painted(self, size, whole))
 
     def _write(self, sequences: str) -> None:
         """Write in one piece, and leave the cursor where the compositor leaves it."""

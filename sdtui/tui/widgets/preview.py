@@ -13,9 +13,8 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.message import Message
-from textual.timer import Timer
 from textual.widgets import Static
 
 from sdtui.protocol.events import (
@@ -35,25 +34,26 @@ from sdtui.protocol.events import (
 )
 from sdtui.text import clean
 from sdtui.tui import figures
+from sdtui.tui.frame_pace import FramePace
 from sdtui.tui.link import Link, byte_limit
-from sdtui.tui.renderers import CELL_ASPECT, Frame, fit
+from sdtui.tui.pace import on_beat
+from sdtui.tui.renderers import Frame
 from sdtui.tui.renderers.choice import AUTO, RendererChoice, wanted_renderer
 from sdtui.tui.renderers.tmux import outer_terminal
 from sdtui.tui.terminal_answers import TerminalAnswers, cell_of_window, questions
-from sdtui.tui.widgets.pixel_canvas import PixelCanvas
+from sdtui.tui.widgets.picture import Shot
+from sdtui.tui.widgets.viewer import Viewer
 
-MAX_FRAMES_PER_SECOND = 30
 TITLE = "preview"
-_QUESTION = "\x1b[?2026$p"
-"""DECRQM for synchronized output: whatever the answer, it comes when all before it was read."""
-_ANSWER_SECONDS = 5.0
+_AROUND_TITLE = 6
+"""Cells of a border's line that its title cannot have."""
 
 
 @dataclass(frozen=True)
 class _Waiting:
     """A frame that came and is not painted yet, with its title."""
 
-    frame: Frame
+    shot: Shot
     caption: str
     is_final: bool
 
@@ -81,25 +81,21 @@ class Preview(Container):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.choice = RendererChoice(wanted_renderer(), TerminalAnswers())
-        self._canvas = PixelCanvas(self.choice.make, id="preview-canvas")
+        self.link = Link(byte_limit())
+        self.viewer = Viewer(self.choice, self.link, id="preview-viewer")
         self._message = Static(id="preview-message")
         self._waiting: _Waiting | None = None
-        self._timer: Timer | None = None
-        self._not_before = 0.0
+        self._pace = FramePace(self, self.link, paint=self._paint, done=self._ask_for_another)
         self._asked_at = 0.0
-        self._asked_whole = False
-        self.link = Link(byte_limit())
-        self._room = Size(0, 0)
         self._seed: int | None = None
+        self._picture_size: tuple[int, int] | None = None
         self.shows_failure = False
-        self._owed = False
-        self._asked: Timer | None = None
-        self._terminal_answers = False
+        self._is_loading = False
         self._caption("")
 
     def compose(self) -> ComposeResult:
         """The picture, and the words that stand in its place."""
-        yield self._canvas
+        yield self.viewer
         yield self._message
 
     def ask_terminal(self) -> None:
@@ -136,15 +132,15 @@ class Preview(Container):
         before = self.renderer_name
         self.choice.answers = answers
         if self.renderer_name != before:
-            self._canvas.change_renderer()
-        if self.frame is not None:
+            self.viewer.change_renderer()
+        else:
             # The size of a cell may be news.
-            self._place(self.frame)
+            self.viewer.place()
 
     def next_renderer(self) -> str:
         """Show pictures in another way; which one it is."""
         self.choice.next()
-        self._canvas.change_renderer()
+        self.viewer.change_renderer()
         return self.renderer_name
 
     # What the pane shows -----------------------------------------------------------------------
@@ -152,19 +148,18 @@ class Preview(Container):
     @property
     def frame(self) -> Frame | None:
         """The picture on the screen, if there is one."""
-        return self._canvas.frame if self._canvas.display else None
+        return self.viewer.shot.frame if self.viewer.shot else None
 
     def show_frame(
         self, rgb: bytes, width: int, height: int, *, caption: str = "", final: bool = False
     ) -> None:
         """Show RGB8 pixels under `caption`. A `final` picture is painted without waiting."""
-        self._waiting = _Waiting(Frame(rgb, width, height), caption, final)
-        self._owed = self._owed or not final
-        wait = 0.0 if final else max(self._not_before - monotonic(), self.link.wait_seconds)
-        if wait <= 0:
-            self._paint()
-        elif self._timer is None:
-            self._timer = self.set_timer(wait, self._paint)
+        shot = Shot(Frame(rgb, width, height), (width, height))
+        self._show_shot(shot, caption, final=final)
+
+    def _show_shot(self, shot: Shot, caption: str, *, final: bool) -> None:
+        self._waiting = _Waiting(shot, caption, final)
+        self._pace.take(final=final)
 
     def show_empty(self, examples: Sequence[str], key: str = "") -> None:
         """Invite: prompts that the model can draw, and the `key` that fills one in."""
@@ -182,6 +177,7 @@ class Preview(Container):
         """Say what is being made ready; a picture that is there stays."""
         if self.frame is not None:
             self._caption(what)
+            self._is_loading = True
             return
         lines = [Content.styled(clean(what), "$value")]
         if detail:
@@ -219,18 +215,20 @@ class Preview(Container):
                 self.show_loading(f"downloading {file}", f"{figures.byte_size(received)}{of}")
             case ComponentLoading(component=component, index=index, count=count):
                 self.show_loading(f"loading {component}", f"{index + 1} of {count}")
-            case ModelLoaded() if self.frame:
+            case ModelLoaded() if self.frame and self._is_loading:
+                self._is_loading = False
                 self._caption("the last picture")
             case JobStarted(params=params):
                 self._seed = params.seed
+                self._picture_size = params.width, params.height
+                self.viewer.latents = None
                 self.link.begin(params.preview_every)
                 self._caption("the last picture" if self.frame else "starting")
-            case PreviewReady(step_index=step_index, width=width, height=height, rgb=rgb):
-                self.link.preview_came(step_index)
-                self.show_frame(rgb, width, height, caption=f"x0 at step {step_index + 1}")
+            case PreviewReady():
+                self._show_preview(event)
             case ImageDecoded(width=width, height=height, rgb=rgb):
-                caption = self._picture_caption(width, height)
-                self.show_frame(rgb, width, height, caption=caption, final=True)
+                shot = Shot(Frame(rgb, width, height), (width, height), "picture")
+                self._show_shot(shot, self._picture_caption(width, height), final=True)
             case JobSaved(seconds=seconds) if self.frame:
                 caption = self._picture_caption(self.frame.width, self.frame.height)
                 self._caption(f"{caption} · {figures.duration(seconds)}")
@@ -240,6 +238,16 @@ class Preview(Container):
                 self.show_failure(trouble.title, trouble.message, trouble.remedy)
             case JobFailed() | ModelFailed():
                 self.show_failure(event.title, event.message, event.remedy)
+
+    def _show_preview(self, event: PreviewReady) -> None:
+        self.link.preview_came(event.step_index)
+        step = event.step_index + 1
+        size = self._picture_size or (event.width, event.height)
+        if (latents := event.latents) is not None:
+            frame = Frame(latents.rgb, latents.width, latents.height)
+            self.viewer.latents = Shot(frame, size, f"x_t · step {step}")
+        shot = Shot(Frame(event.rgb, event.width, event.height), size, f"x0 · step {step}")
+        self._show_shot(shot, f"x0 at step {step}", final=False)
 
     def link_figures(self) -> str:
         """The renderer, and what its pictures take: for the status line."""
@@ -254,99 +262,58 @@ class Preview(Container):
 
     def on_resize(self, event: events.Resize) -> None:
         """Fit the picture to the pane's new size."""
-        self._room = self.content_size
-        if self.frame is not None:
-            self._place(self.frame)
+        self.viewer.resize(self.content_size)
+        self._caption(self._words)
 
     def _paint(self) -> None:
-        self._stop_timer()
         waiting, self._waiting = self._waiting, None
         if waiting is None:
             return
-        self._not_before = monotonic() + 1 / MAX_FRAMES_PER_SECOND
         self._caption(waiting.caption)
         self.shows_failure = False
         self._message.display = False
-        self._canvas.display = True
-        self._place(waiting.frame, exact=waiting.is_final)
+        self.viewer.show(waiting.shot, exact=waiting.is_final)
 
-    def on_pixel_canvas_painted(self, event: PixelCanvas.Painted) -> None:
-        """Ask the terminal, behind the frame, whether it has come so far."""
+    def on_viewer_painted(self, event: Viewer.Painted) -> None:
+        """A frame is written, and how far it has come is of interest."""
         event.stop()
-        self.link.sent(event.size)
-        driver = self.app._driver
-        if not self._owed or self._asked is not None:
-            return
-        if driver is not None and not self.app.is_headless:
-            driver.write(_QUESTION)
-            self._asked_at, self._asked_whole = monotonic(), event.whole
-        if self._terminal_answers:
-            self._asked = self.set_timer(_ANSWER_SECONDS, self._no_answer)
-        else:
-            self._settle()
+        self._pace.painted(event.size, whole=event.whole)
+
+    def on_viewer_view_changed(self, event: Viewer.ViewChanged) -> None:
+        """Say in the border how the picture is seen."""
+        event.stop()
+        self.border_subtitle = Content.styled(event.words, "$label")
 
     def terminal_answered(self) -> None:
         """The terminal has answered `DECRQM 2026`, ours or the one that Textual starts with."""
-        self._terminal_answers = True
-        if self._asked is not None:
-            if not self._asked_whole:
-                self.link.carried(monotonic() - self._asked_at)
-            self._settle()
+        self._pace.terminal_answered()
 
-    def _no_answer(self) -> None:
-        self._terminal_answers = False
-        self._settle()
-
-    def _settle(self) -> None:
-        if self._asked is not None:
-            self._asked.stop()
-            self._asked = None
-        if self._owed:
-            self._owed = False
-            self.post_message(self.FramePainted())
-
-    def _place(self, frame: Frame, *, exact: bool = True) -> None:
-        # A hidden pane has no size; seen again, it most often has the one that it had.
-        columns, rows = self.content_size if self.content_size.area else self._room
-        if columns and rows:
-            scale = 1.0 if exact else self.link.scale
-            room = max(1, int(columns * scale)), max(1, int(rows * scale))
-            columns, rows = fit(frame.width, frame.height, *room, self._cell_aspect)
-        self._canvas.show(frame, columns, rows, exact=exact)
-
-    @property
-    def _cell_aspect(self) -> float:
-        cell = self.choice.answers.cell
-        return cell[1] / cell[0] if cell else CELL_ASPECT
+    def _ask_for_another(self) -> None:
+        self.post_message(self.FramePainted())
 
     def _say(self, lines: list[Content], caption: str) -> None:
         self._drop_waiting()
-        self._settle()
         self.shows_failure = False
-        self._canvas.display = False
-        self._canvas.show(None, 0, 0)
+        self.viewer.clear()
         self._message.display = bool(lines)
         self._message.update(Content("\n").join(lines))
         self._caption(caption)
 
     def _caption(self, words: str) -> None:
-        parts = [Content(TITLE)]
-        if words:
-            parts.append(Content(f" · {clean(words, limit=80)}"))
-        title = Content("").join(parts)
+        self._words = words
+        parts = [TITLE, *clean(words, limit=80).split(" · ")] if words else [TITLE]
+        width = self.outer_size.width
+        title = Content(figures.in_a_row(parts, width - _AROUND_TITLE) if width else TITLE)
         if title != self._border_title:
             self._border_title = title
-            # Setting `border_title` would have all lines of the pane styled again, at every step.
-            top_line = Region(0, 0, self.outer_size.width, 1)
-            self.refresh(top_line.translate(-self.content_offset))
+            if self.is_attached:
+                on_beat(self, self._refresh_caption)
+
+    def _refresh_caption(self) -> None:
+        # Setting `border_title` would have all lines of the pane styled again, at every step.
+        top_line = Region(0, 0, self.outer_size.width, 1)
+        self.refresh(top_line.translate(-self.content_offset))
 
     def _drop_waiting(self) -> None:
-        self._stop_timer()
-        if self._waiting is not None:
-            self._waiting = None
-            self._settle()
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.stop()
-            self._timer = None
+        self._waiting = None
+        self._pace.drop()

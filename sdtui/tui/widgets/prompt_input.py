@@ -35,6 +35,8 @@ class PromptInput(TextArea, inherit_css=False):
         Binding("enter", "submit", "Generate", show=False),
         # Ctrl+Z is the shell's, here as anywhere in a terminal.
         Binding("ctrl+z", "app.suspend_process", "Suspend", show=False),
+        # A text area selects the line with it.
+        Binding("f6", "screen.side_by_side", "x0 and x_t", show=False),
         Binding("ctrl+underscore,ctrl+slash", "undo", "Undo", show=False),
     ]
 

@@ -58,9 +58,10 @@ class StatusBar(PacedWidget):
     def show_link(self, words: Callable[[], str]) -> None:
         """Something went over the link; `words` says what does, now and when it has rested."""
         self._link_words = words
-        if self._link_timer is not None:
-            self._link_timer.stop()
-        self._link_timer = self.set_timer(_LINK_RESTS_SECONDS, self.refresh)
+        if self._link_timer is None:
+            self._link_timer = self.set_timer(_LINK_RESTS_SECONDS, self._link_rests)
+        else:
+            self._link_timer.reset()
         self.refresh_on_beat()
 
     def show(self, event: Event) -> None:
@@ -95,6 +96,10 @@ class StatusBar(PacedWidget):
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(seconds, self._end_note)
+        self.refresh()
+
+    def _link_rests(self) -> None:
+        self._link_timer = None
         self.refresh()
 
     def _end_note(self) -> None:

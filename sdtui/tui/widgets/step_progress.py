@@ -7,6 +7,7 @@ from collections import deque
 from textual.content import Content
 
 from sdtui.protocol.events import (
+    FINAL_EVENTS,
     ComponentLoaded,
     ComponentLoading,
     DenoisingStarted,
@@ -51,6 +52,7 @@ class StepProgress(PacedWidget):
         self._style = "$accent"
         self._position: int | None = None
         self._paused = False
+        self._has_ended = False
         self._step_seconds: deque[float] = deque(maxlen=_RATE_OVER_STEPS)
 
     @property
@@ -84,7 +86,7 @@ class StepProgress(PacedWidget):
                 self._set(f"loading {component} {index + 1}/{count} …", index / count)
             case ComponentLoaded(component=component, index=index, count=count):
                 self._set(f"loaded {component} {index + 1}/{count}", (index + 1) / count)
-            case ModelLoaded():
+            case ModelLoaded() if not self._has_ended:
                 self._set("model ready", 0.0)
             case JobStarted():
                 self._set("starting", 0.0)
@@ -111,6 +113,9 @@ class StepProgress(PacedWidget):
                 self._set("parked", None, "$error")
             case JobFailed() | ModelFailed():
                 self._set("failed", None, "$error")
+        if isinstance(event, FINAL_EVENTS):
+            # How a job ended stands until something else is being done.
+            self._has_ended = True
 
     def _show_waiting(self, position: int) -> None:
         """The job has `position` others before it, until something else happens to it."""
@@ -135,6 +140,7 @@ class StepProgress(PacedWidget):
         """`part` None leaves the bar where it stands."""
         self._words = clean(words)
         self._position = None
+        self._has_ended = False
         self._style = style
         if part is not None:
             self._part = min(max(part, 0.0), 1.0)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import msgspec
 from textual import events
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.reactive import reactive
 from textual.strip import Strip
 from textual.theme import Theme
-from textual.timer import Timer
 from textual.widgets import RichLog
 
 from sdtui.protocol.events import (
@@ -22,7 +21,7 @@ from sdtui.protocol.events import (
     ModelLoaded,
     PreviewReady,
 )
-from sdtui.tui.pace import until_next_beat
+from sdtui.tui.pace import on_beat
 from sdtui.tui.widgets.lesson import Lesson
 from sdtui.tui.widgets.lesson_page import LessonPage
 
@@ -45,7 +44,9 @@ class TokenLog(RichLog):
         self._told = 0
         self._lesson: Lesson | None = None
         self._told_width = 0
-        self._timer: Timer | None = None
+        self._follows = True
+        self._painted: dict[int, Strip] = {}
+        self._look: object = None
 
     def on_mount(self) -> None:
         """Tell everything again in the colours of another theme."""
@@ -75,32 +76,61 @@ class TokenLog(RichLog):
             self._begin_again()
 
     def _schedule(self) -> None:
-        if self._timer is None:
-            self._timer = self.set_timer(until_next_beat(), self._flush)
+        if self.is_attached:
+            on_beat(self, self._flush)
 
     def _flush(self) -> None:
-        self._timer = None
         if not self._told_width:
             return
         if self._lesson is None:
             self.clear()
+            self._painted.clear()
             self._lesson = Lesson(LessonPage(self._told_width, self._styles(), self.explanations))
-        at_end = self.is_vertical_scroll_end
+        before = len(self.lines)
         console = self.app.console
         for event in self._events[self._told :]:
             for line in self._lesson.tell(event):
                 self.lines.append(Strip(line.render(console), line.cell_len))
         self._told = len(self._events)
-        self._grown(at_end)
+        self._grown(before)
 
-    def _grown(self, at_end: bool) -> None:
+    def _grown(self, before: int) -> None:
         """Take the new height on. The pane itself stays as it is, so nothing is laid out again."""
         height = len(self.lines)
         self.set_reactive(TokenLog.virtual_size, Size(self._told_width, height))
         self.vertical_scrollbar.window_virtual_size = height
-        if at_end:
+        self._follow()
+        new = Region(0, before - self.scroll_offset.y, self.size.width, height - before)
+        self.refresh(new.intersection(self.size.region))
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines of `crop`; one that has only moved up or down is not styled again."""
+        look = crop.column_span, self.rich_style, self.styles.border, self.background_colors
+        if look != self._look:
+            self._look = look
+            self._painted.clear()
+        above = self.gutter.top - self.scroll_offset.y
+        seen = range(self.scroll_offset.y, self.scroll_offset.y + self.size.height)
+        self._painted = {place: strip for place, strip in self._painted.items() if place in seen}
+        strips: list[Strip] = []
+        for y in crop.line_range:
+            strip = self._painted.get(y - above)
+            if strip is None:
+                (strip,) = super().render_lines(Region(crop.x, y, crop.width, 1))
+                if y - above in seen and y - above < len(self.lines):
+                    self._painted[y - above] = strip
+            strips.append(strip)
+        return strips
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Whoever scrolls to the end follows what is told there, at every size."""
+        super().watch_scroll_y(old_value, new_value)
+        if self.lines:
+            self._follows = self.is_vertical_scroll_end
+
+    def _follow(self) -> None:
+        if self._follows:
             self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True)
-        self.refresh()
 
     def _begin_again(self) -> None:
         """Forget what was written, so that the next flush tells every kept event."""
@@ -127,6 +157,8 @@ class TokenLog(RichLog):
         if width != self._told_width:
             self._told_width = width
             self._begin_again()
+        else:
+            self._follow()
 
     def watch_explanations(self) -> None:
         """Tell it again with or without the sentences."""

@@ -361,3 +361,45 @@ def test_the_characters_of_the_sextants_are_those_of_unicode() -> None:
         if name.startswith("BLOCK SEXTANT-"):
             places = {int(digit) - 1 for digit in name.removeprefix("BLOCK SEXTANT-")}
             assert shape == sum(1 << place for place in places)
+
+
+def test_a_picture_that_is_too_much_at_once_comes_little_by_little() -> None:
+    columns, rows, most = 40, 20, 3_000
+    frame = noise(40, 40)
+    renderer = HalfBlocks()
+    screen = pyte.Screen(columns, rows)
+    stream = pyte.Stream(screen)
+
+    renderer.draw(frame, columns, rows, most=most)
+    sketch = "\r\n".join(strip.render(CONSOLE) for strip in renderer.strips())
+    assert len(sketch) < 3 * most
+    stream.feed(sketch)
+    assert not renderer.is_whole
+
+    parts = 0
+    while not renderer.is_whole:
+        renderer.draw(frame, columns, rows, most=most)
+        part = renderer.changes(0, 0)
+        assert len(part.encode()) < 2 * most
+        stream.feed(part)
+        parts += 1
+
+    assert parts > 3
+    whole = shown(drawn(HalfBlocks(), frame, columns, rows), columns)
+    for row in range(rows):
+        for column in range(columns):
+            assert pixels_of(screen, column, row) == pixels_of(whole, column, row)
+
+
+def test_of_too_many_changes_the_greatest_come_first() -> None:
+    before, after = flat((50, 50, 50), 10, 20), bytearray(bytes((70, 70, 70)) * 200)
+    after[3 * 10 * 8 : 3 * 10 * 9] = bytes((250, 0, 250)) * 10
+    renderer = HalfBlocks()
+    drawn(renderer, before, 10, 10)
+
+    renderer.draw(Frame(bytes(after), 10, 20), 10, 10, most=300)
+
+    assert not renderer.is_whole
+    screen = shown(list(renderer.strips()), 10)
+    assert {pixels_of(screen, column, 4)[0] for column in range(10)} == {"fa00fa"}
+    assert {pixels_of(screen, column, 0)[0] for column in range(10)} == {"323232"}

@@ -43,6 +43,21 @@ def test_a_prompt_is_broken_between_words(prompt: str, first: str, second: str) 
     assert [line[12:].rstrip() for line in lines[:2]] == [first, second]
 
 
+@pytest.mark.parametrize(
+    ("width", "figures"),
+    [
+        (20, "seed 42"),
+        (40, "seed 42 · 128×128"),
+        (41, "seed 42 · 128×128 · 25 UniPC"),
+        (80, "seed 42 · 128×128 · 25 UniPC"),
+    ],
+)
+def test_no_figure_is_cut_in_the_middle(width: int, figures: str) -> None:
+    (picture,) = past_pictures(1)
+    lines = [strip.text for strip in painter(width).row(picture, [])]
+    assert lines[2][12:].rstrip() == figures
+
+
 @given(
     prompt=st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip),
     width=st.integers(1, 120),

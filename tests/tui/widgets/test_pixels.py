@@ -182,8 +182,24 @@ def test_sixel_is_sent_again_only_when_something_was_painted_over_it() -> None:
     assert renderer.overlay(0, 0)
 
 
-def test_not_even_noise_takes_more_than_the_link_is_given() -> None:
+@pytest.mark.parametrize(("tolerance", "most"), [(8, 160), (0, 480)])
+def test_not_even_noise_takes_more_than_the_link_is_given(tolerance: int, most: int) -> None:
     renderer = Sixel((8, 16))
-    renderer.draw(noise(256, 256), 40, 20)
+    renderer.draw(noise(256, 256), 40, 20, tolerance)
 
-    assert len(renderer.overlay(0, 0)) <= 160 * 40 * 20 + 20
+    assert len(renderer.overlay(0, 0)) <= most * 40 * 20 + 20
+
+
+def test_sixel_shows_each_pixel_of_a_picture_that_has_as_many_as_the_terminal() -> None:
+    """Pixels side by side differ, so that blocks of them would not do."""
+    levels = np.array([30, 90, 150, 210], dtype=np.uint8)
+    picture = levels[np.random.default_rng(0).integers(0, 4, (96, 80, 3))]
+    picture[:, :, 2] = 90
+    renderer = Sixel((8, 16))
+    renderer.draw(Frame(picture.tobytes(), 80, 96), 10, 6)
+
+    sent = renderer.overlay(0, 0)
+
+    assert len(sent) > 160 * 10 * 6
+    shown = unsixel("\x1bP" + sent.split("\x1bP", 1)[1])
+    assert np.abs(shown - picture.astype(int)).max() <= 8

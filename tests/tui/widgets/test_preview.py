@@ -20,6 +20,7 @@ from sdtui.protocol.events import (
     PreviewReady,
     Trouble,
 )
+from sdtui.tui.widgets.pixel_canvas import PixelCanvas
 from sdtui.tui.widgets.preview import Preview
 
 Stage = type[App[None]]
@@ -54,6 +55,27 @@ async def test_an_empty_pane_offers_prompts_and_the_key_that_fills_one_in(stage:
         assert "a red apple" in words(preview)
         assert "^t fills one in" in words(preview)
         assert preview.frame is None
+
+
+@pytest.mark.parametrize(
+    ("width", "title"),
+    [
+        (36, "preview · seed 3953217279"),
+        (41, "preview · seed 3953217279 · 128×128"),
+        (60, "preview · seed 3953217279 · 128×128 · 5.6 s"),
+    ],
+)
+async def test_the_title_says_what_fits_and_cuts_nothing_in_the_middle(
+    stage: Stage, width: int, title: str
+) -> None:
+    preview = Preview()
+    preview.styles.border = ("round", "white")
+    async with stage(preview).run_test(size=(80, 24)) as pilot:
+        caption = "seed 3953217279 · 128×128 · 5.6 s"
+        preview.show_frame(pixels(16, 16), 16, 16, caption=caption, final=True)
+        preview.styles.width = width
+        await pilot.pause()
+        assert preview.border_title == title
 
 
 async def test_a_frame_is_painted_and_said_to_be(stage: Stage) -> None:
@@ -272,6 +294,25 @@ async def test_over_a_slow_link_previews_are_smaller_and_the_picture_is_not(stag
         preview.show_frame(pixels(32, 32), 32, 32, final=True)
         await pilot.pause()
         assert canvas.region.size == (48, 24)
+
+
+async def test_over_a_slow_link_true_pixels_are_fewer_and_blocks_are_as_many(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDTUI_RENDERER", "kitty")
+    monkeypatch.setenv("SDTUI_MAX_BYTES_PER_SECOND", "6000")
+    preview = Preview()
+    async with stage(preview).run_test(size=(80, 24)) as pilot:
+        preview.show_frame(pixels(128, 128), 128, 128, final=True)
+        await pilot.pause()
+        canvas = preview.query_one(PixelCanvas)
+        assert canvas.region.size == (48, 24)
+        assert canvas.frame is not None
+        assert 50 < canvas.frame.width < 64
+        preview.next_renderer()
+        while preview.renderer_name != "half":
+            preview.next_renderer()
+        assert canvas.frame.width == 128
 
 
 async def test_another_renderer_is_a_key_away_and_says_its_name(stage: Stage) -> None:

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from textual.app import App
+from textual.strip import Strip
 
 from sdtui.params import GenerationParams
 from sdtui.protocol.events import (
@@ -160,7 +161,7 @@ async def lines_after(log: TokenLog, events: list[Event], pilot) -> list[str]:
 async def settled(log: TokenLog, pilot) -> None:
     """Until nothing waits to be written."""
     await pilot.pause()
-    while log._timer is not None:
+    while log._told < len(log._events):
         await pilot.pause(0.02)
     await pilot.pause()
 
@@ -329,6 +330,18 @@ async def test_the_newest_line_stays_in_view_unless_the_reader_scrolled_away(
         assert log.scroll_offset.y == 3
 
 
+@pytest.mark.parametrize("size", [(40, 8), (40, 12), (60, 8), (30, 20)])
+async def test_the_newest_line_stays_in_view_at_another_size(
+    stage: Stage, size: tuple[int, int]
+) -> None:
+    log = TokenLog()
+    async with stage(log).run_test(size=(40, 12)) as pilot:
+        await lines_after(log, run(), pilot)
+        await pilot.resize_terminal(*size)
+        await settled(log, pilot)
+        assert log.scroll_offset.y == log.max_scroll_y > 0
+
+
 async def test_another_width_tells_the_whole_log_again(stage: Stage) -> None:
     log = TokenLog()
     async with stage(log).run_test(size=(38, 40)) as pilot:
@@ -388,3 +401,37 @@ async def test_foreign_text_is_shown_harmlessly(stage: Stage, foreign: str) -> N
     everything = "\n".join(lines)
     assert not set("\x1b\x07\u202e") & set(everything)
     assert everything.count(clean(foreign)) >= 5
+
+
+def inside(log: TokenLog) -> list[Strip]:
+    """The lines of the pane between its borders."""
+    return log.render_lines(log.outer_size.region)[1:-1]
+
+
+async def test_the_pane_shows_the_lines_that_it_is_scrolled_to(stage: Stage) -> None:
+    log = TokenLog()
+    log.styles.border = ("round", "red")
+    async with stage(log).run_test(size=(50, 14)) as pilot:
+        for event in run():
+            await lines_after(log, [event], pilot)
+            top, height = log.scroll_offset.y, log.size.height
+            lines = [line.text.rstrip() for line in log.lines[top : top + height]]
+            shown = [line.text[1:-1].rstrip() for line in inside(log)]
+            assert shown == lines + [""] * (height - len(lines))
+        assert log.is_vertical_scroll_end
+        log.scroll_to(y=0, animate=False, immediate=True)
+        assert [line.text[1:-1].rstrip() for line in inside(log)][:5] == [
+            line.text.rstrip() for line in log.lines[:5]
+        ]
+
+
+async def test_a_line_that_moves_is_styled_once_and_again_for_another_border(stage: Stage) -> None:
+    log = TokenLog()
+    log.styles.border = ("round", "red")
+    async with stage(log).run_test(size=(50, 14)) as pilot:
+        await lines_after(log, run(), pilot)
+        before = inside(log)
+        log.scroll_to(y=log.scroll_offset.y - 2, animate=False, immediate=True)
+        assert all(now is then for now, then in zip(inside(log)[2:], before, strict=False))
+        log.styles.border = ("round", "blue")
+        assert not any(now is then for now, then in zip(inside(log)[2:], before, strict=False))

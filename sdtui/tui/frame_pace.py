@@ -1,0 +1,100 @@
+"""When a frame may be painted, and when the terminal is done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+
+from textual.timer import Timer
+from textual.widget import Widget
+
+from sdtui.tui.link import Link
+
+MAX_FRAMES_PER_SECOND = 30
+_QUESTION = "\x1b[?2026$p"
+"""DECRQM for synchronized output: whatever the answer, it comes when all before it was read."""
+_ANSWER_SECONDS = 5.0
+
+
+class FramePace:
+    """Has frames painted at most 30 times a second, and no faster than the link allows.
+
+    `paint` is called when it is time, and `done` when the terminal has taken in what was painted
+    and another frame may come: at once where terminals do not answer questions. Between frames
+    nothing runs. The timers are those of `widget`.
+    """
+
+    def __init__(
+        self, widget: Widget, link: Link, *, paint: Callable[[], None], done: Callable[[], None]
+    ) -> None:
+        self._widget = widget
+        self._link = link
+        self._paint = paint
+        self._done = done
+        self._timer: Timer | None = None
+        self._not_before = 0.0
+        self._owed = False
+        self._asked: Timer | None = None
+        self._asked_at = 0.0
+        self._asked_whole = False
+        self._asked_size = 0
+        self._terminal_answers = False
+
+    def take(self, *, final: bool) -> None:
+        """There is a frame to paint. For all but a `final` one, `done` will have to be called."""
+        self._owed = self._owed or not final
+        wait = 0.0 if final else max(self._not_before - monotonic(), self._link.wait_seconds)
+        if wait <= 0:
+            self._paint_now()
+        elif self._timer is None:
+            self._timer = self._widget.set_timer(wait, self._paint_now)
+
+    def drop(self) -> None:
+        """What was to be painted is of no interest any more."""
+        self._stop_timer()
+        self.settle()
+
+    def painted(self, size: int, *, whole: bool) -> None:
+        """A frame was written. Ask the terminal, behind it, whether it has come so far."""
+        self._link.sent(size)
+        if not self._owed or self._asked is not None:
+            return
+        driver = self._widget.app._driver
+        if driver is not None and not self._widget.app.is_headless:
+            driver.write(_QUESTION)
+            self._asked_at, self._asked_whole, self._asked_size = monotonic(), whole, size
+        if self._terminal_answers:
+            self._asked = self._widget.set_timer(_ANSWER_SECONDS, self._no_answer)
+        else:
+            self.settle()
+
+    def terminal_answered(self) -> None:
+        """The terminal has answered `DECRQM 2026`, ours or the one that Textual starts with."""
+        self._terminal_answers = True
+        if self._asked is not None:
+            if not self._asked_whole:
+                self._link.carried(monotonic() - self._asked_at, self._asked_size)
+            self.settle()
+
+    def settle(self) -> None:
+        """Owe nobody an answer any more."""
+        if self._asked is not None:
+            self._asked.stop()
+            self._asked = None
+        if self._owed:
+            self._owed = False
+            self._done()
+
+    def _paint_now(self) -> None:
+        self._stop_timer()
+        self._not_before = monotonic() + 1 / MAX_FRAMES_PER_SECOND
+        self._paint()
+
+    def _no_answer(self) -> None:
+        self._terminal_answers = False
+        self.settle()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None

@@ -1,0 +1,71 @@
+"""Every update paints what Textual's compositor would, and asks fewer widgets for it."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pyte
+import pytest
+from textual._compositor import ChopsUpdate, Compositor
+from textual.geometry import Region
+from textual.widget import Widget
+
+from tests.tui.fake_engine import FakeEngineClient
+from tests.tui.stage import Stage, opened, params
+
+WIDE = (160, 48)
+
+
+def painted(stage: Stage, update: ChopsUpdate | None) -> list[list[Any]]:
+    """The cells of a terminal to which nothing but the update was written."""
+    columns, lines = stage.app.size
+    terminal = pyte.Screen(columns, lines)
+    assert update is not None
+    pyte.Stream(terminal).feed(update.render_segments(stage.app.console))
+    return [[terminal.buffer[y][x] for x in range(columns)] for y in range(lines)]
+
+
+def anywhere(screen: Region) -> Region:
+    x, y = random.randrange(screen.width), random.randrange(screen.height)
+    size = Region(x, y, random.randint(1, screen.width), random.randint(1, screen.height))
+    return size.intersection(screen)
+
+
+@pytest.mark.parametrize("size", [WIDE, (80, 24)])
+async def test_an_update_of_any_places_paints_what_textual_would(size: tuple[int, int]) -> None:
+    random.seed(size[0])
+    engine = FakeEngineClient(stop_after=12)
+    async with opened(engine, start=params(), size=size) as stage:
+        await stage.press("enter")
+        await stage.until_shown("12/25")
+        await stage.pilot.pause()
+        compositor = stage.main._compositor
+        for count in [1, 1, 1, 2, 2, 3, 4] * 4:
+            places = {anywhere(stage.app.size.region) for _ in range(count)}
+            compositor._dirty_regions = set(places)
+            update = compositor.render_partial_update()
+            compositor._dirty_regions = set(places)
+            textuals = Compositor.render_partial_update(compositor)
+            assert painted(stage, update) == painted(stage, textuals), places
+
+
+async def test_only_widgets_that_changed_are_asked_for_their_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Widget] = []
+    render_lines = Widget.render_lines
+
+    def told(widget: Widget, crop: Region) -> Any:
+        asked.append(widget)
+        return render_lines(widget, crop)
+
+    async with opened(start=params(), size=WIDE) as stage:
+        await stage.pilot.pause()
+        prompt, progress = stage.main.prompt, stage.main.run_view.progress
+        monkeypatch.setattr(Widget, "render_lines", told)
+        compositor = stage.main._compositor
+        # In the rectangle around these two lies all else.
+        compositor._dirty_regions = {prompt.region, progress.region}
+        compositor.render_partial_update()
+        assert set(asked) == {prompt, progress}

@@ -1,0 +1,127 @@
+"""How much is on the way to the terminal is known from its answers."""
+
+from __future__ import annotations
+
+import pytest
+
+from sdtui.tui.in_transit import InTransit
+
+ROUND_TRIP = 0.15
+
+
+class Clock:
+    """A clock that the test turns."""
+
+    now = 50.0
+
+    def __call__(self) -> float:
+        """The time."""
+        return self.now
+
+
+class SlowTerminal:
+    """Answers when all before the question has come over a link of so many bytes a second."""
+
+    def __init__(self, rate: float) -> None:
+        self.clock = Clock()
+        self.in_transit = InTransit(self.clock)
+        self._rate = rate
+        self.in_transit.asked()
+        self.clock.now += ROUND_TRIP
+        self.in_transit.answered()
+
+    def take(self, size: int) -> None:
+        """One piece, and its answer."""
+        self.in_transit.wrote(size)
+        assert self.in_transit.wants_to_ask
+        self.in_transit.asked()
+        self.clock.now += ROUND_TRIP + size / self._rate
+        self.in_transit.answered()
+
+
+@pytest.mark.parametrize("rate", [50_000, 250_000, 5_000_000])
+def test_what_may_be_on_the_way_is_what_the_link_carries_in_a_moment(rate: float) -> None:
+    terminal = SlowTerminal(rate)
+    assert terminal.in_transit.allowance == float("inf")
+    for _ in range(10):
+        terminal.take(20_000)
+
+    assert terminal.in_transit.allowance == pytest.approx(rate * 0.08, rel=0.2)
+    terminal.in_transit.wrote(int(rate * ROUND_TRIP / 2))
+    terminal.in_transit.asked()
+    assert not terminal.in_transit.is_too_much
+    terminal.in_transit.wrote(int(rate / 5))
+    assert terminal.in_transit.is_too_much
+    terminal.clock.now += ROUND_TRIP
+    terminal.in_transit.answered()
+    assert not terminal.in_transit.is_too_much
+
+
+def test_an_answer_that_is_late_holds_back_what_is_little() -> None:
+    terminal = SlowTerminal(1_000_000)
+    terminal.take(20_000)
+    terminal.in_transit.wrote(3_000)
+    terminal.in_transit.asked()
+    assert not terminal.in_transit.is_too_much
+
+    terminal.clock.now += ROUND_TRIP + 1
+    assert terminal.in_transit.is_too_much
+
+
+def test_a_terminal_that_never_answers_is_not_waited_for() -> None:
+    clock = Clock()
+    in_transit = InTransit(clock)
+    in_transit.asked()
+    for _ in range(100):
+        in_transit.wrote(50_000)
+        clock.now += 1
+        assert not in_transit.is_too_much
+        assert not in_transit.wants_to_ask
+
+
+def test_an_answer_to_nothing_is_no_answer() -> None:
+    terminal = SlowTerminal(50_000)
+    terminal.in_transit.answered()
+
+    assert not terminal.in_transit.is_too_much
+    assert terminal.in_transit.allowance == float("inf")
+
+
+def test_small_things_are_not_asked_about() -> None:
+    terminal = SlowTerminal(50_000)
+    terminal.in_transit.wrote(500)
+    assert not terminal.in_transit.wants_to_ask
+
+    terminal.in_transit.wrote(2_000)
+    assert terminal.in_transit.wants_to_ask
+
+
+def test_a_question_that_came_back_sooner_than_any_says_nothing_of_the_rate() -> None:
+    terminal = SlowTerminal(50_000)
+    for _ in range(5):
+        terminal.take(20_000)
+    before = terminal.in_transit.allowance
+
+    terminal.in_transit.wrote(5_000)
+    terminal.in_transit.asked()
+    terminal.clock.now += ROUND_TRIP / 2
+    terminal.in_transit.answered()
+
+    assert terminal.in_transit.allowance == before
+
+
+def test_little_things_at_long_intervals_hold_nothing_back() -> None:
+    terminal = SlowTerminal(50_000)
+    for _ in range(5):
+        terminal.take(20_000)
+    before = terminal.in_transit.allowance
+
+    for _ in range(30):
+        terminal.in_transit.wrote(300)
+        if terminal.in_transit.wants_to_ask:
+            terminal.in_transit.asked()
+        assert not terminal.in_transit.is_too_much
+        terminal.clock.now += 1
+        terminal.in_transit.answered()
+
+    assert terminal.in_transit.allowance == before
