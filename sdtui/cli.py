@@ -134,6 +134,7 @@ def _commands() -> typer.Typer:
 
 def _report_defect(error: Exception) -> int:
     """A defect of sdtui itself: the traceback goes into a file, the file's name to the user."""
+    from sdtui.diffusion.redaction import redact
     from sdtui.paths import log_dir
 
     log = log_dir() / "crash.log"
@@ -143,11 +144,10 @@ def _report_defect(error: Exception) -> int:
         log.unlink(missing_ok=True)
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(traceback.format_exception(error))
+            file.write(redact("".join(traceback.format_exception(error))))
         remedy = f"The engine goes on. The details are in {log}: please report them."
     except OSError as refusal:
         remedy = f"Its details could not be written to {log}: {refusal.strerror}."
-    print_error(
-        SdtuiError("Something went wrong inside sdtui", f"{type(error).__name__}: {error}", remedy)
-    )
+    what = redact(f"{type(error).__name__}: {error}")
+    print_error(SdtuiError("Something went wrong inside sdtui", what, remedy))
     return SdtuiError.exit_code

@@ -14,6 +14,7 @@ from rich.cells import cell_len
 
 import sdtui as package
 from sdtui import cli
+from sdtui.diffusion import redaction
 from sdtui.errors import SdtuiError
 from sdtui.models import catalogue
 from tests.terminal import Terminal
@@ -126,6 +127,25 @@ def test_a_defect_leaves_its_traceback_in_a_file(
     assert "Traceback" not in outcome.err
     assert "Traceback" in log.read_text()
     assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_defect_does_not_give_the_hubs_token_away(
+    sdtui: Callable, monkeypatch: pytest.MonkeyPatch, sdtui_home: Path
+) -> None:
+    canary = "canary-of-no-known-shape"
+
+    def broken(arguments: list[str]) -> int:
+        raise ZeroDivisionError(f"Bearer {canary}, {canary}, hf_abcdefgh12345678")
+
+    monkeypatch.setattr(cli, "_run_command", broken)
+    monkeypatch.setenv("HF_TOKEN", canary)
+    redaction._tokens.cache_clear()
+    outcome = sdtui("models")
+    redaction._tokens.cache_clear()
+    told = outcome.err + (sdtui_home / "logs" / "crash.log").read_text()
+    assert told.count("ZeroDivisionError: Bearer [redacted] [redacted], [redacted]") == 2
+    assert canary not in told
+    assert "hf_abcdefgh" not in told
 
 
 def test_models_lists_the_bundled_one_first(sdtui: Callable) -> None:
