@@ -17,7 +17,6 @@ from sdtui.protocol.events import (
     JobCancelled,
     ListedJob,
     QueueChanged,
-    RequestRefused,
 )
 from sdtui.text import clean
 
@@ -83,17 +82,10 @@ def cancel(job: JobId) -> None:
 
     async def stop(client: EngineClient, listed: QueueChanged) -> None:
         job_id = _full_id(job, listed)
-        if not any(
-            line.job_id == job_id and line.state in ("running", "queued") for line in listed.jobs
-        ):
-            raise ParameterError("ID", "no job that runs or waits has it", _LOOK)
         await client.cancel(job_id)
-        while True:
-            end = await _next(client, (*FINAL_EVENTS, RequestRefused))
-            if isinstance(end, RequestRefused):
-                raise EngineError(end.title, end.message, end.remedy)
-            if isinstance(end, FINAL_EVENTS) and end.job_id == job_id:
-                break
+        end = await _next(client, FINAL_EVENTS)
+        while end.job_id != job_id:
+            end = await _next(client, FINAL_EVENTS)
         if not isinstance(end, JobCancelled):
             raise ParameterError("ID", "is of a job that ended before it could be cancelled")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import msgspec
 from sdtui.commands.delivery import deliver
 from sdtui.commands.output import note, print_error
 from sdtui.engine.client import EngineClient
-from sdtui.errors import EngineError, GenerationError
+from sdtui.errors import EngineError, GenerationError, ParameterError
 from sdtui.params import GenerationParams
 from sdtui.protocol.events import (
     FINAL_EVENTS,
@@ -73,20 +74,33 @@ async def _draw(
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     client = await EngineClient.connect()
     try:
-        job_ids = await client.submit_batch(params, len(outputs), device=device, dtype=dtype)
-        batch.pending = dict(zip(job_ids, outputs, strict=True))
-        if client.status.paused:
-            note("the queue is paused: `sdtui queue resume` lets it go on")
+        submission = asyncio.create_task(
+            client.submit_batch(params, len(outputs), device=device, dtype=dtype)
+        )
+        job_ids: list[str] = []
         try:
+            job_ids = await asyncio.shield(submission)
+            batch.pending = dict(zip(job_ids, outputs, strict=True))
+            if client.status.paused:
+                note("the queue is paused: `sdtui queue resume` lets it go on")
             await batch.follow(client)
         except asyncio.CancelledError:
-            # From behind, so that none of them begins because the one before it has ended.
-            for job_id in reversed(batch.pending):
-                await client.cancel(job_id)
+            if not job_ids:
+                # What was asked for may be accepted all the same, and nobody would know of it.
+                batch.pending = dict(zip(await submission, outputs, strict=True))
+            await _cancel(client, list(batch.pending))
             await batch.follow(client)
             raise
     finally:
         await client.close()
+
+
+async def _cancel(client: EngineClient, job_ids: Sequence[str]) -> None:
+    """Stop jobs, of which some may just have ended."""
+    # From behind, so that none of them begins because the one before it has ended.
+    for job_id in reversed(job_ids):
+        with contextlib.suppress(ParameterError):
+            await client.cancel(job_id)
 
 
 @dataclass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import sdtui
 from sdtui.engine.launch import Connection, EngineNotRunningError, attach, attach_or_start
 from sdtui.errors import EngineError, ParameterError, SdtuiError
-from sdtui.params import GenerationParams, validate
+from sdtui.params import GenerationParams
 from sdtui.protocol.codec import Decoder, encode
 from sdtui.protocol.events import (
     AnyEvent,
@@ -26,7 +25,6 @@ from sdtui.protocol.gallery import (
     DeletePicture,
     FavouriteSet,
     GalleryEvent,
-    GalleryRequest,
     GallerySearched,
     PictureDeleted,
     SearchGallery,
@@ -34,13 +32,13 @@ from sdtui.protocol.gallery import (
 )
 from sdtui.protocol.requests import (
     Adjust,
+    AnsweredRequest,
     Attach,
     Cancel,
     GrantPreview,
     LoadModel,
     MoveUp,
     PauseQueue,
-    QueueRequest,
     Request,
     Requeue,
     ResumeQueue,
@@ -118,10 +116,7 @@ class EngineClient:
         Raises `ParameterError` or `EngineError` when the engine is lost or refuses, which it does
         for all of them together.
         """
-        request_id = secrets.token_hex(8)
-        return await self._ask(
-            Submit(request_id=request_id, params=params, device=device, dtype=dtype, batch=count)
-        )
+        return await self._ask(Submit(params=params, device=device, dtype=dtype, batch=count))
 
     async def move_up(self, job_id: str) -> None:
         """Let a waiting job change places with the one before it.
@@ -129,31 +124,34 @@ class EngineClient:
         This and what else changes the queue returns when it is done, and raises `ParameterError` or
         `EngineError` when it is not; `QueueChanged` shows what came of it.
         """
-        await self._ask(MoveUp(request_id=secrets.token_hex(8), job_id=job_id))
+        await self._ask(MoveUp(job_id=job_id))
 
     async def requeue(self, job_id: str) -> None:
         """Let a job that failed, was cancelled or is parked wait anew behind all others."""
-        await self._ask(Requeue(request_id=secrets.token_hex(8), job_id=job_id))
+        await self._ask(Requeue(job_id=job_id))
 
     async def pause_queue(self) -> None:
         """Let no waiting job begin; the running one goes on."""
-        await self._ask(PauseQueue(request_id=secrets.token_hex(8)))
+        await self._ask(PauseQueue())
 
     async def resume_queue(self) -> None:
         """Let the waiting jobs go on."""
-        await self._ask(ResumeQueue(request_id=secrets.token_hex(8)))
+        await self._ask(ResumeQueue())
 
     async def cancel(self, job_id: str) -> None:
-        """Stop a job before its next step; `JobCancelled` says when. An ended job stays as is."""
-        await self._send(Cancel(job_id=job_id))
+        """Have a job stopped before its next step; `JobCancelled` says when it did.
+
+        Raises `ParameterError` when no job that runs or waits has this id, and `EngineError` when
+        the engine refuses or is lost, as the next two do.
+        """
+        await self._ask(Cancel(job_id=job_id))
 
     async def adjust(self, job_id: str, guidance_scale: float) -> None:
         """Change a job's guidance from its next step on; `GuidanceAdjusted` says from which.
 
-        Raises `ParameterError` when `guidance_scale` is out of its bounds.
+        Raises `ParameterError` also when `guidance_scale` is out of its bounds.
         """
-        validate("guidance_scale", guidance_scale)
-        await self._send(Adjust(job_id=job_id, guidance_scale=guidance_scale))
+        await self._ask(Adjust(job_id=job_id, guidance_scale=guidance_scale))
 
     async def grant_preview(self) -> None:
         """Let the engine send one more preview."""
@@ -164,8 +162,11 @@ class EngineClient:
         await self._send(ShowLatents(shown=shown))
 
     async def load_model(self, model: str, *, device: str = "auto", dtype: str = "auto") -> None:
-        """Have a model loaded; `ModelLoaded` or `ModelFailed` says how it went."""
-        await self._send(LoadModel(model=model, device=device, dtype=dtype))
+        """Have a model loaded; `ModelLoaded` or `ModelFailed` says how it went.
+
+        Refused while jobs run or wait, which bring their own models.
+        """
+        await self._ask(LoadModel(model=model, device=device, dtype=dtype))
 
     async def search_gallery(
         self,
@@ -179,27 +180,18 @@ class EngineClient:
 
         Raises `EngineError` when the engine refuses or is lost, as the next two do.
         """
-        request = SearchGallery(
-            request_id=secrets.token_hex(8),
-            words=words,
-            favourites=favourites,
-            limit=limit,
-            offset=offset,
-        )
+        request = SearchGallery(words=words, favourites=favourites, limit=limit, offset=offset)
         found: GallerySearched = await self._ask(request)
         return found
 
     async def set_favourite(self, job_id: str, favourite: bool) -> FavouriteSet:
         """Mark a past picture as a favourite, or not."""
-        request_id = secrets.token_hex(8)
-        request = SetFavourite(request_id=request_id, job_id=job_id, favourite=favourite)
-        marked: FavouriteSet = await self._ask(request)
+        marked: FavouriteSet = await self._ask(SetFavourite(job_id=job_id, favourite=favourite))
         return marked
 
     async def delete_picture(self, job_id: str) -> PictureDeleted:
         """Have a past picture forgotten and its file removed."""
-        request = DeletePicture(request_id=secrets.token_hex(8), job_id=job_id)
-        deleted: PictureDeleted = await self._ask(request)
+        deleted: PictureDeleted = await self._ask(DeletePicture(job_id=job_id))
         return deleted
 
     async def shutdown(self, *, force: bool = False) -> None:
@@ -231,7 +223,7 @@ class EngineClient:
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
 
-    async def _ask(self, request: Submit | QueueRequest | GalleryRequest) -> Any:
+    async def _ask(self, request: AnsweredRequest) -> Any:
         """Send a request and return its answer, or raise what it was refused for.
 
         The answer is the event that is one, or the ids of the jobs that were queued.

@@ -11,7 +11,7 @@ import msgspec
 from sdtui.engine.backlog import Backlog
 from sdtui.engine.exit_causes import ExitCause
 from sdtui.engine.job import Job
-from sdtui.engine.job_queue import MAX_ATTEMPTS, JobQueue
+from sdtui.engine.job_queue import LOOK, MAX_ATTEMPTS, JobQueue
 from sdtui.engine.model_loading import ModelLoading
 from sdtui.engine.patience import Patience
 from sdtui.engine.queue_listing import QueueListing
@@ -19,7 +19,7 @@ from sdtui.engine.restarting_worker import RestartingWorker
 from sdtui.engine.saving import PictureSaver
 from sdtui.engine.status import engine_status
 from sdtui.engine.worker_process import WORKER_COMMAND
-from sdtui.errors import EngineError
+from sdtui.errors import EngineError, ParameterError
 from sdtui.history.database import Database, HistoryUnwritableError
 from sdtui.protocol.codec import encode
 from sdtui.protocol.events import (
@@ -126,30 +126,32 @@ class Dispatcher:
         self._proceed()
 
     def cancel(self, request: Cancel) -> None:
-        """Stop a job. One that has ended has said so itself, and is left alone."""
-        if job := self._queue.find(request.job_id):
-            self._queue.cancel(job)
-            self._emit(JobCancelled(job_id=job.id, completed=0, count=0), job)
-            self._proceed()
-        elif self._job is not None and self._job.id == request.job_id:
-            self._job.cancelled = True
+        """Stop a job that runs or waits, or raise `SdtuiError`."""
+        job = self._at_hand(request.job_id)
+        if job is self._job:
+            job.cancelled = True
             self._worker.send(request)
+            return
+        self._queue.cancel(job)
+        self._emit(JobCancelled(job_id=job.id, completed=0, count=0), job)
+        self._proceed()
 
     def adjust(self, request: Adjust) -> None:
-        """Change the guidance of a job, from its next step on if it runs.
-
-        Raises `EngineError` when the change cannot be written down.
-        """
-        if job := self._queue.find(request.job_id):
-            self._queue.adjust(job, request.guidance_scale)
-        elif self._job is not None and self._job.id == request.job_id:
-            self._queue.adjust(self._job, request.guidance_scale)
+        """Change the guidance of a job, from its next step on if it runs, or raise `SdtuiError`."""
+        job = self._at_hand(request.job_id)
+        self._queue.adjust(job, request.guidance_scale)
+        if job is self._job:
             self._worker.send(request)
 
     def load_model(self, request: LoadModel) -> None:
-        """Bring a model into memory ahead of its use. Jobs at hand bring their own."""
-        if not self.has_jobs:
-            self._models.wanted = request
+        """Bring a model into memory ahead of its use, or raise `SdtuiError`."""
+        self._require_future()
+        if self.has_jobs:
+            raise EngineError(
+                "The model is loaded when a picture is made with it",
+                "Jobs run or wait, and bring their own models.",
+            )
+        self._models.wanted = request
         self._trouble = None
         self._proceed()
 
@@ -159,6 +161,14 @@ class Dispatcher:
         if self._worker.state == "ready" and self._granted not in (grant, _WITH_LATENTS):
             self._granted = grant
             self._worker.send(grant)
+
+    def _at_hand(self, job_id: str) -> Job:
+        """The job of this id that runs or waits; `ParameterError` if there is none."""
+        running = self._job if self._job is not None and self._job.id == job_id else None
+        job = running or self._queue.find(job_id)
+        if job is None:
+            raise ParameterError("job_id", "no job that runs or waits has it", LOOK)
+        return job
 
     def _require_future(self) -> None:
         if self._stopping:

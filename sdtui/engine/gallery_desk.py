@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from sdtui.errors import EngineError
 from sdtui.history.database import Database
@@ -19,16 +22,22 @@ from sdtui.protocol.gallery import (
     SetFavourite,
 )
 
+T = TypeVar("T")
+
+_THREADS = 4
+
 
 class GalleryDesk:
-    """Answers one question at a time for each client.
+    """Answers questions, as many at a time as are asked.
 
     The database is read on the event loop, a page in a few milliseconds. Files are looked at beside
-    it: theirs may be a disk that takes long to answer.
+    it: theirs may be a disk that takes long to answer. The threads for that are the desk's own, so
+    that no picture that is to be saved waits for one.
     """
 
     def __init__(self, database: Database) -> None:
         self._gallery = Gallery(database)
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="gallery")
 
     async def answer(self, request: GalleryRequest) -> GalleryEvent:
         """Carry out what is asked.
@@ -57,14 +66,14 @@ class GalleryDesk:
             limit=request.limit,
             offset=request.offset,
         )
-        there = await asyncio.to_thread(lambda: [picture.exists for picture in found])
+        there = await self._beside(lambda: [picture.exists for picture in found])
         pictures = [_on_the_wire(*pair) for pair in zip(found, there, strict=True)]
         return GallerySearched(request_id=request.request_id, pictures=pictures, total=total)
 
     async def _delete(self, request: DeletePicture) -> PictureDeleted:
         picture = self._picture(request.job_id)
         try:
-            removed = await asyncio.to_thread(picture.remove_file)
+            removed = await self._beside(picture.remove_file)
         except OSError as error:
             raise EngineError(
                 "The picture cannot be deleted", str(error), "Make its folder writable."
@@ -73,6 +82,9 @@ class GalleryDesk:
         return PictureDeleted(
             request_id=request.request_id, job_id=request.job_id, file_removed=removed
         )
+
+    async def _beside(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def _picture(self, job_id: str) -> Picture:
         picture = self._gallery.find(job_id)

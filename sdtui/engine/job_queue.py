@@ -24,7 +24,8 @@ MAX_ATTEMPTS = 2
 
 MAX_QUEUED = 1000
 
-_LOOK = "`sdtui queue` lists the jobs with their ids."
+LOOK = "`sdtui queue` lists the jobs with their ids."
+"""The remedy of an id that no such job has."""
 
 
 class JobQueue:
@@ -95,7 +96,7 @@ class JobQueue:
         stored = self._store.find_unfulfilled(job_id)
         if stored is None:
             raise ParameterError(
-                "job_id", "no job that failed, was cancelled or is parked has it", _LOOK
+                "job_id", "no job that failed, was cancelled or is parked has it", LOOK
             )
         self._store.requeue(job_id)
         job = Job(
@@ -118,7 +119,7 @@ class JobQueue:
         """
         job = self.find(job_id)
         if job is None:
-            raise ParameterError("job_id", "no waiting job has it", _LOOK)
+            raise ParameterError("job_id", "no waiting job has it", LOOK)
         place = self._waiting.index(job)
         if place > 0:
             self._store.move_up(job_id)

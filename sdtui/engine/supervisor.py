@@ -39,9 +39,10 @@ from sdtui.protocol.events import (
     RequestCarriedOut,
     RequestRefused,
 )
-from sdtui.protocol.gallery import DeletePicture, GalleryRequest, SearchGallery, SetFavourite
+from sdtui.protocol.gallery import GalleryRequest
 from sdtui.protocol.requests import (
     Adjust,
+    AnsweredRequest,
     Attach,
     Cancel,
     ClientRequest,
@@ -49,7 +50,6 @@ from sdtui.protocol.requests import (
     LoadModel,
     MoveUp,
     PauseQueue,
-    QueueRequest,
     Requeue,
     ResumeQueue,
     ShowLatents,
@@ -58,9 +58,6 @@ from sdtui.protocol.requests import (
 )
 
 log = logging.getLogger(__name__)
-
-_ANSWERED = Submit | QueueRequest
-"""Who asks for one of these waits for the answer."""
 
 _FAREWELL_SECONDS = 2.0
 """How long the last events may take to reach the clients when the engine ends."""
@@ -168,34 +165,46 @@ class Supervisor:
             await delivery
 
     async def _converse(self, reader: asyncio.StreamReader, subscriber: Subscriber) -> None:
-        """Carry out what a client asks until it leaves or says what nobody understands."""
-        decoder: Decoder[ClientRequest | GalleryRequest] = Decoder(ClientRequest | GalleryRequest)
-        while True:
-            try:
-                request = await decoder.read(reader)
-            except SdtuiError as error:
-                subscriber.send(_refusal(error))
-                return
-            if request is None:
-                return
-            try:
-                await self._carry_out(request, subscriber)
-            except SdtuiError as error:
-                subscriber.send(_refusal(error, request))
-                if isinstance(request, Attach):
-                    return
+        """Carry out what a client asks until it leaves or says what nobody understands.
 
-    async def _carry_out(
-        self, request: ClientRequest | GalleryRequest, subscriber: Subscriber
-    ) -> None:
+        All is done in the order in which it was asked for, but for the gallery's answers: they wait
+        for files, and neither each other nor anything else waits for them.
+        """
+        decoder: Decoder[ClientRequest | GalleryRequest] = Decoder(ClientRequest | GalleryRequest)
+        async with asyncio.TaskGroup() as answers:
+            while True:
+                try:
+                    request = await decoder.read(reader)
+                except SdtuiError as error:
+                    subscriber.send(_refusal(error))
+                    return
+                if request is None:
+                    return
+                if isinstance(request, GalleryRequest):
+                    answers.create_task(self._answer(request, subscriber))
+                    continue
+                try:
+                    self._carry_out(request, subscriber)
+                except SdtuiError as error:
+                    subscriber.send(_refusal(error, request))
+                    if isinstance(request, Attach):
+                        return
+
+    async def _answer(self, request: GalleryRequest, subscriber: Subscriber) -> None:
+        try:
+            self._require_attached(subscriber)
+            subscriber.send(await self._gallery_desk.answer(request))
+        except SdtuiError as error:
+            subscriber.send(_refusal(error, request))
+
+    def _carry_out(self, request: ClientRequest, subscriber: Subscriber) -> None:
         if isinstance(request, Shutdown):
             self._shut_down(request)
             return
         if isinstance(request, Attach):
             self._attach(request, subscriber)
             return
-        if subscriber not in self._subscribers:
-            raise EngineError("Attach comes first", "The request was not carried out.")
+        self._require_attached(subscriber)
         match request:
             case Submit():
                 self._dispatcher.submit(request)
@@ -218,10 +227,12 @@ class Supervisor:
             case ShowLatents():
                 subscriber.shows_latents = request.shown
                 self._pass_on_credits()
-            case SearchGallery() | SetFavourite() | DeletePicture():
-                subscriber.send(await self._gallery_desk.answer(request))
-        if isinstance(request, _ANSWERED):
+        if isinstance(request, AnsweredRequest):
             subscriber.send(RequestCarriedOut(request_id=request.request_id))
+
+    def _require_attached(self, subscriber: Subscriber) -> None:
+        if subscriber not in self._subscribers:
+            raise EngineError("Attach comes first", "The request was not carried out.")
 
     def _attach(self, request: Attach, subscriber: Subscriber) -> None:
         if request.version != sdtui.__version__:

@@ -12,7 +12,7 @@ import msgspec
 
 from sdtui.params import GenerationParams
 from sdtui.protocol.events import Event
-from sdtui.protocol.requests import Request
+from sdtui.protocol.requests import AnsweredRequest
 
 PAGE_PICTURES = 30
 """How many pictures one answer holds unless it is asked for fewer or more."""
@@ -22,31 +22,28 @@ MAX_PAGE_PICTURES = 100
 _MAX_OFFSET = 2**31
 
 
-class SearchGallery(Request, frozen=True, kw_only=True):
+class SearchGallery(AnsweredRequest, frozen=True, kw_only=True):
     """Find the pictures whose prompts hold all `words` (each may be a beginning), newest first.
 
     `limit` of them from `offset` on are answered in `GallerySearched`.
     """
 
-    request_id: str
     words: str = ""
     favourites: bool = False
     limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE_PICTURES)] = PAGE_PICTURES
     offset: Annotated[int, msgspec.Meta(ge=0, le=_MAX_OFFSET)] = 0
 
 
-class SetFavourite(Request, frozen=True, kw_only=True):
+class SetFavourite(AnsweredRequest, frozen=True, kw_only=True):
     """Mark the picture of a job as a favourite, or not. Answered by `FavouriteSet`."""
 
-    request_id: str
     job_id: str
     favourite: bool
 
 
-class DeletePicture(Request, frozen=True, kw_only=True):
+class DeletePicture(AnsweredRequest, frozen=True, kw_only=True):
     """Forget the picture of a job and remove its file. Answered by `PictureDeleted`."""
 
-    request_id: str
     job_id: str
 
 

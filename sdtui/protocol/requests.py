@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 import msgspec
 
 from sdtui.params import GenerationParams
@@ -9,6 +11,20 @@ from sdtui.params import GenerationParams
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
     """The base of everything that is asked."""
+
+
+def _new_request_id() -> str:
+    return secrets.token_hex(8)
+
+
+class AnsweredRequest(Request, frozen=True, kw_only=True):
+    """The base of what is answered under its `request_id`, to who asked alone.
+
+    The answer is `RequestCarriedOut` or an event of its own, or else `RequestRefused`, which says
+    why. A worker answers nothing: what it is sent is the engine's own decision.
+    """
+
+    request_id: str = msgspec.field(default_factory=_new_request_id)
 
 
 class Attach(Request, frozen=True, kw_only=True):
@@ -23,22 +39,25 @@ class Attach(Request, frozen=True, kw_only=True):
     version: str
 
 
-class LoadModel(Request, frozen=True, kw_only=True):
-    """Bring a model into memory without drawing. `device` and `dtype` may be "auto"."""
+class LoadModel(AnsweredRequest, frozen=True, kw_only=True):
+    """Bring a model into memory without drawing. `device` and `dtype` may be "auto".
+
+    The answer comes before the model does: `ModelLoaded` or `ModelFailed` say how it went. While
+    jobs run or wait, which bring their own models, it is refused.
+    """
 
     model: str
     device: str = "auto"
     dtype: str = "auto"
 
 
-class Submit(Request, frozen=True, kw_only=True):
+class Submit(AnsweredRequest, frozen=True, kw_only=True):
     """Queue a generation, or a `batch` of them with seeds that follow one another: all or none.
 
     Each is a job of its own: answered by their `JobQueued` with this `request_id` and then
     `RequestCarriedOut`, or by `RequestRefused`.
     """
 
-    request_id: str
     params: GenerationParams
     device: str = "auto"
     dtype: str = "auto"
@@ -58,14 +77,20 @@ class RunJob(Request, frozen=True, kw_only=True):
     guidance_scale: float | None = None
 
 
-class Cancel(Request, frozen=True, kw_only=True):
-    """Stop a queued or running job before its next step."""
+class Cancel(AnsweredRequest, frozen=True, kw_only=True):
+    """Stop a queued or running job before its next step; refused for any other job.
+
+    A running job stops some time after the answer, which `JobCancelled` tells.
+    """
 
     job_id: str
 
 
-class Adjust(Request, frozen=True, kw_only=True):
-    """Change a running job from its next step on, or how a waiting one will be drawn."""
+class Adjust(AnsweredRequest, frozen=True, kw_only=True):
+    """Change a running job from its next step on, or how a waiting one will be drawn.
+
+    Refused for any other job.
+    """
 
     job_id: str
     guidance_scale: float
@@ -93,34 +118,27 @@ class Shutdown(Request, frozen=True, kw_only=True):
     force: bool = False
 
 
-# The queue. Each is answered by `RequestCarriedOut` or `RequestRefused` with its `request_id`, and
-# what came of it is told to every client by `QueueChanged`.
+# The queue. What came of these is told to every client by `QueueChanged`.
 
 
-class MoveUp(Request, frozen=True, kw_only=True):
+class MoveUp(AnsweredRequest, frozen=True, kw_only=True):
     """Let a waiting job change places with the one before it; the first one stays."""
 
-    request_id: str
     job_id: str
 
 
-class Requeue(Request, frozen=True, kw_only=True):
+class Requeue(AnsweredRequest, frozen=True, kw_only=True):
     """Let a job that failed, was cancelled or is parked wait anew behind all others."""
 
-    request_id: str
     job_id: str
 
 
-class PauseQueue(Request, frozen=True, kw_only=True):
+class PauseQueue(AnsweredRequest, frozen=True, kw_only=True):
     """Let no waiting job begin, in this engine or a later one. The running job goes on."""
 
-    request_id: str
 
-
-class ResumeQueue(Request, frozen=True, kw_only=True):
+class ResumeQueue(AnsweredRequest, frozen=True, kw_only=True):
     """Let the waiting jobs go on."""
-
-    request_id: str
 
 
 QueueRequest = MoveUp | Requeue | PauseQueue | ResumeQueue

@@ -7,6 +7,7 @@ import json
 import resource
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from sdtui.params import GenerationParams
 from sdtui.protocol.events import FINAL_EVENTS
 from tests.commands.conftest import SDTUI
 from tests.engine.processes import wait_for
-from tests.engine.records import pictures, stored, unfinished
+from tests.engine.records import history, pictures, stored, unfinished
 from tests.engine.watching import until
 
 pytestmark = pytest.mark.usefixtures("fake_engine")
@@ -216,6 +217,37 @@ def test_a_signal_cancels_the_whole_batch(
     command.communicate(timeout=60)
     assert command.returncode == code
     assert unfinished() == [other]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_batch_that_is_interrupted_before_it_is_answered_leaves_no_job_behind(
+    sdtui: Callable, number: signal.Signals, code: int
+) -> None:
+    """The engine accepts the jobs and cannot say so yet: it waits for its disk."""
+    sdtui("queue", "pause")
+    with history() as database:
+        database.connection.execute("BEGIN IMMEDIATE")
+        command = generate("x", "--batch", "3")
+        wait_for(lambda: not asyncio.run(is_answering()), 60)
+        command.send_signal(number)
+        time.sleep(0.2)
+        database.connection.execute("ROLLBACK")
+    command.communicate(timeout=60)
+    assert command.returncode == code
+    with history() as database:
+        jobs = database.connection.execute("SELECT state FROM jobs ORDER BY position")
+        assert [state for (state,) in jobs] == ["cancelled"] * 3
+
+
+async def is_answering() -> bool:
+    """Whether the engine answers a client that comes now."""
+    try:
+        async with asyncio.timeout(0.5):
+            client = await EngineClient.connect(start=False)
+    except TimeoutError:
+        return False
+    await client.close()
+    return True
 
 
 def test_a_batch_whose_engine_is_stopped_is_kept(sdtui: Callable) -> None:

@@ -1,11 +1,12 @@
 """The real supervisor, on the real socket, with a FakeWorker.
 
-`python fake_engine.py [--die-before STEP] [--faulty] [--hang SECONDS] [idle seconds] [arguments of
-the FakeWorker]`
+`python fake_engine.py [--die-before STEP] [--faulty] [--hang SECONDS] [--slow-disk] [idle seconds]
+[arguments of the FakeWorker]`
 
 STEP is `write` or `confirm`: the engine kills itself there when it saves a picture. With `--faulty`
 the worker is the real one, which fails on request (`faulty_worker.py`). With `--hang` a worker that
-computes nothing for so long hangs, and it is looked at ten times a second.
+computes nothing for so long hangs, and it is looked at ten times a second. With `--slow-disk` it is
+not known which pictures are there until this engine's folder holds a file `disk-is-awake`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from sdtui.engine.listener import listening, only_engine
 from sdtui.engine.patience import Patience
 from sdtui.engine.supervisor import Supervisor
 from sdtui.history.database import Database
-from sdtui.history.gallery import Gallery
+from sdtui.history.gallery import Gallery, Picture
 
 
 def die(*_: object) -> None:
@@ -32,8 +34,18 @@ def die(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def is_there_once_the_disk_is_awake(_: Picture) -> bool:
+    """The answer of a disk that sleeps."""
+    while not (Path(os.environ["SDTUI_HOME"]) / "disk-is-awake").exists():
+        time.sleep(0.01)
+    return True
+
+
 if __name__ == "__main__":
     arguments = sys.argv[1:]
+    if "--slow-disk" in arguments:
+        arguments.remove("--slow-disk")
+        Picture.exists = property(is_there_once_the_disk_is_awake)
     if "--die-before" in arguments:
         at = arguments.index("--die-before")
         _, step = arguments[at : at + 2]

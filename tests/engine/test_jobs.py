@@ -136,16 +136,6 @@ async def test_a_running_job_is_cancelled_between_two_steps() -> None:
     await client.close()
 
 
-async def test_cancelling_a_job_that_has_ended_changes_nothing() -> None:
-    client = await EngineClient.connect(start=False)
-    job_id = await client.submit(params())
-    await until(client, JobSaved)
-    await client.cancel(job_id)
-    await client.submit(params())
-    assert "JobCancelled" not in names(await until(client, JobSaved))
-    await client.close()
-
-
 async def test_guidance_changes_from_the_next_step_on_and_the_picture_says_so() -> None:
     client = await EngineClient.connect(start=False)
     job_id = await client.submit(params("pause=0.05", steps=6, guidance_scale=7.5))

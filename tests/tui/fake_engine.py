@@ -249,8 +249,8 @@ class FakeEngineClient:
 
     `stop_after` holds every run after that many steps, until `finish` or `cancel`; `failure` ends
     it there instead. `pictures` are those of the gallery, newest first. `with_latents` says that
-    another client shows x_t. `calls` records what was asked; with a `refusal`, the queue is not
-    paused.
+    another client shows x_t. `calls` records what was asked; with a `refusal`, what would change a
+    job, the queue or the model is refused so.
     """
 
     def __init__(
@@ -372,8 +372,7 @@ class FakeEngineClient:
     async def pause_queue(self) -> None:
         """Hold the waiting jobs back."""
         self.calls.append(("pause_queue",))
-        if self.refusal is not None:
-            raise self.refusal
+        self._refuse()
         self._paused = True
         self._proceed()
 
@@ -413,9 +412,14 @@ class FakeEngineClient:
         self.tell(*events)
         self._proceed()
 
+    def _refuse(self) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+
     async def cancel(self, job_id: str) -> None:
         """Stop a held run, or one that waits."""
         self.calls.append(("cancel", job_id))
+        self._refuse()
         if job_id in self._waiting:
             cancelled = JobCancelled(job_id=job_id, time=0.0, completed=0, count=0)
             self._ended[job_id] = self._waiting.pop(job_id), cancelled
@@ -432,6 +436,7 @@ class FakeEngineClient:
     async def adjust(self, job_id: str, guidance_scale: float) -> None:
         """Say that the guidance changed."""
         self.calls.append(("adjust", job_id, guidance_scale))
+        self._refuse()
         done = self._running[2] if self._running else 0
         self.tell(
             GuidanceAdjusted(
@@ -451,6 +456,7 @@ class FakeEngineClient:
     async def load_model(self, model: str) -> None:
         """Load at once."""
         self.calls.append(("load_model", model))
+        self._refuse()
         self.tell(
             ModelLoaded(
                 time=0.0,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sdtui.errors import EngineError
+from sdtui.errors import EngineError, ParameterError
 from sdtui.protocol.events import ComponentLoading, StepCompleted, Trouble
 from sdtui.tui.messages import ModelDescribed
 from sdtui.tui.model_description import describe
@@ -235,3 +235,20 @@ async def test_an_engine_that_cannot_start_its_worker_says_so_until_it_can() -> 
         assert "See the log." in stage.text
         await stage.press("enter")
         await stage.until_shown("done in")
+
+
+async def test_what_the_engine_refuses_is_said_where_it_was_asked_for() -> None:
+    async with opened(FakeEngineClient(stop_after=3), start=params()) as stage:
+        await stage.press("enter")
+        await stage.until(lambda: stage.main.bridge.running is not None)
+        stage.engine.refusal = ParameterError("job_id", "no job that runs or waits has it")
+        await stage.press("escape")
+        await stage.until_shown("too late: the job is in another state by now")
+
+        stage.engine.refusal = EngineError("The history cannot be written", "disk full", "")
+        stage.main.panel.update("guidance_scale", 9.0)
+        await stage.until_shown("The history cannot be written. disk full")
+
+        stage.engine.refusal = EngineError("The model is loaded later", "", "")
+        stage.main.ask(stage.main.bridge.load_model("another"))
+        await stage.until_shown("The model is loaded later")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 from textual import on
@@ -12,11 +11,9 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.screen import Screen
-from textual.timer import Timer
 from textual.widgets import Static
 
-from sdtui.errors import EngineError, SdtuiError
+from sdtui.errors import EngineError
 from sdtui.params import GenerationParams
 from sdtui.protocol.events import JobSaved
 from sdtui.protocol.gallery import PAGE_PICTURES, GalleryPicture
@@ -25,6 +22,7 @@ from sdtui.tui.actions import HISTORY_ACTIONS, bindings
 from sdtui.tui.bridge import Client, EngineBridge
 from sdtui.tui.messages import EngineConnected, EngineLost, EventReceived
 from sdtui.tui.run_view import shown_path
+from sdtui.tui.screens.asking import WatchingScreen
 from sdtui.tui.screens.main_layout import HEIGHTS, WIDTHS
 from sdtui.tui.screens.question import Question
 from sdtui.tui.stylesheets import styles_dir
@@ -32,7 +30,6 @@ from sdtui.tui.widgets.key_bar import KeyBar
 from sdtui.tui.widgets.picture_details import PictureDetails
 from sdtui.tui.widgets.picture_list import PictureList
 from sdtui.tui.widgets.search_input import SearchInput
-from sdtui.tui.widgets.status_bar import StatusBar
 
 _SETTLING_SECONDS = 0.1
 """Words that are typed and a choice that moves on are followed once they rest this long."""
@@ -49,7 +46,7 @@ _NO_FAVOURITES = ("No favourites", "f marks the chosen picture as one; F shows a
 _NOTHING_FOUND = ("Nothing found", "No picture's prompt holds words that begin with all of these.")
 
 
-class HistoryScreen(Screen[GenerationParams | None]):
+class HistoryScreen(WatchingScreen[GenerationParams | None]):
     """A list of past pictures beside the chosen one in full.
 
     It ends with the parameters that the user wants back, or with None. How often to preview is no
@@ -64,13 +61,10 @@ class HistoryScreen(Screen[GenerationParams | None]):
     actions = HISTORY_ACTIONS
 
     def __init__(self, bridge: EngineBridge, preview_every: int) -> None:
-        super().__init__()
-        self._bridge = bridge
+        super().__init__(bridge)
         self._preview_every = preview_every
         self._favourites = False
-        self._settling: dict[str, Timer] = {}
         self._search_number = 0
-        self.status = StatusBar(id="status")
         self.search = SearchInput(placeholder="Words of a prompt", id="search")
         self.pictures = PictureList(id="pictures")
         self.details = PictureDetails(id="details")
@@ -87,17 +81,10 @@ class HistoryScreen(Screen[GenerationParams | None]):
         yield KeyBar(HISTORY_ACTIONS, id="keys")
 
     def on_mount(self) -> None:
-        """Follow the engine, and ask for the newest pictures."""
+        """Ask for the newest pictures."""
         self.search.border_title = Content("search")
         self.details.border_title = Content("picture")
-        self._bridge.watchers.add(self)
-        if self._bridge.client is not None and self._bridge.client.status is not None:
-            self.status.show(self._bridge.client.status)
         self._find_anew(0)
-
-    def on_unmount(self) -> None:
-        """Nobody looks any more."""
-        self._bridge.watchers.discard(self)
 
     # What the engine says ----------------------------------------------------------------------
 
@@ -127,11 +114,11 @@ class HistoryScreen(Screen[GenerationParams | None]):
         self._search_number += 1
         chosen = self.pictures.picture if keep else None
         page = selected // PAGE_PICTURES
-        self._request(self._find(self._search_number, page, selected, chosen))
+        self.ask(self._find(self._search_number, page, selected, chosen))
 
     @on(PictureList.PageWanted)
     def _page_wanted(self, message: PictureList.PageWanted) -> None:
-        self._request(self._find(self._search_number, message.page))
+        self.ask(self._find(self._search_number, message.page))
 
     async def _find(
         self,
@@ -178,7 +165,7 @@ class HistoryScreen(Screen[GenerationParams | None]):
 
     @on(SearchInput.Changed)
     def _words_changed(self) -> None:
-        self._when_settled("words", lambda: self._find_anew(0))
+        self.when_settled("words", _SETTLING_SECONDS, lambda: self._find_anew(0))
 
     @on(SearchInput.Left)
     def _search_left(self) -> None:
@@ -187,7 +174,7 @@ class HistoryScreen(Screen[GenerationParams | None]):
 
     @on(PictureList.Chosen)
     def _picture_chosen(self) -> None:
-        self._when_settled("details", self._show_details)
+        self.when_settled("details", _SETTLING_SECONDS, self._show_details)
 
     def _show_details(self) -> None:
         self.details.show(self.pictures.picture)
@@ -196,27 +183,13 @@ class HistoryScreen(Screen[GenerationParams | None]):
         """The larger picture fills what room there is."""
         self.call_after_refresh(self._show_details)
 
-    def _when_settled(self, name: str, callback: Callable[[], None]) -> None:
-        if name in self._settling:
-            self._settling[name].stop()
-        self._settling[name] = self.set_timer(_SETTLING_SECONDS, callback)
-
     # Requests ----------------------------------------------------------------------------------
 
     @property
     def _client(self) -> Client:
-        if self._bridge.client is None:
+        if self.bridge.client is None:
             raise EngineError(_NO_ENGINE)
-        return self._bridge.client
-
-    def _request(self, work: Coroutine[Any, Any, None]) -> None:
-        self.run_worker(self._carry_out(work), group="requests")
-
-    async def _carry_out(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except SdtuiError as error:
-            self.status.note(f"{error.title}. {error.message}".strip(" ."))
+        return self.bridge.client
 
     async def _delete(self, picture: GalleryPicture) -> None:
         if not await self.app.push_screen_wait(_about_to_delete(picture)):
@@ -235,7 +208,7 @@ class HistoryScreen(Screen[GenerationParams | None]):
             self.pictures.replace(msgspec.structs.replace(picture, favourite=marked.favourite))
 
     async def _make_again(self, picture: GalleryPicture) -> None:
-        if not await self._bridge.submit(self._params(picture)):
+        if not await self.bridge.submit(self._params(picture)):
             raise EngineError(_NO_ENGINE)
         self.status.note(f"asked for again: {clean(picture.params.prompt, limit=_LONGEST_PROMPT)}")
 
@@ -253,19 +226,19 @@ class HistoryScreen(Screen[GenerationParams | None]):
     def action_make_again(self) -> None:
         """Queue the chosen picture's parameters as they are."""
         if self.pictures.picture is not None:
-            self._request(self._make_again(self.pictures.picture))
+            self.ask(self._make_again(self.pictures.picture))
 
     def action_delete(self) -> None:
         """Delete the chosen picture, after a question."""
         if self.pictures.picture is not None:
             # The question is about the picture that is seen beside it.
             self._show_details()
-            self._request(self._delete(self.pictures.picture))
+            self.ask(self._delete(self.pictures.picture))
 
     def action_favourite(self) -> None:
         """Mark the chosen picture, or take the mark away."""
         if self.pictures.picture is not None:
-            self._request(self._mark(self.pictures.picture))
+            self.ask(self._mark(self.pictures.picture))
 
     def action_favourites_only(self) -> None:
         """Show favourites only, or all pictures again."""

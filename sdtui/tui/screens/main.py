@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import gc
 import random
-from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
 from textual import on
 from textual.binding import BindingType
-from textual.timer import Timer
 
 from sdtui.errors import ParameterError, SdtuiError
 from sdtui.params import GenerationParams
@@ -30,6 +28,7 @@ from sdtui.tui.widgets.parameter_panel import ParameterPanel
 from sdtui.tui.widgets.prompt_input import PromptInput
 
 if TYPE_CHECKING:
+    from sdtui.protocol.events import EngineStatus
     from sdtui.tui.bridge import Connect, EngineBridge
     from sdtui.tui.model_description import ModelDescription
 
@@ -60,7 +59,6 @@ class MainScreen(FullPreview):
         self._connect = connect
         self._examples: list[str] = []
         self._awaiting_engine: tuple[GenerationParams, int] | None = None
-        self._settling: dict[str, Timer] = {}
 
     def on_mount(self) -> None:
         """Everything that the first paint does not need waits until it is over."""
@@ -141,8 +139,8 @@ class MainScreen(FullPreview):
             self.run_view.show(status)
         waiting, self._awaiting_engine = self._awaiting_engine, None
         if waiting is not None:
-            self._request(self._submit(*waiting))
-        elif status is not None and status.running_job_id is None:
+            self.ask(self._submit(*waiting))
+        elif status is not None and not _has_jobs(status):
             self._load_model()
 
     @on(EngineLost)
@@ -176,9 +174,9 @@ class MainScreen(FullPreview):
     def _setting_changed(self, message: ParameterPanel.Changed) -> None:
         match message.field:
             case "guidance_scale" if self.bridge.running:
-                self._when_settled("guidance", self._guidance_changed)
+                self.when_settled("guidance", _SETTLING_SECONDS, self._guidance_changed)
             case "model":
-                self._when_settled("model", self._model_chosen)
+                self.when_settled("model", _SETTLING_SECONDS, self._model_chosen)
 
     @on(PromptInput.Submitted)
     async def _prompt_submitted(self) -> None:
@@ -186,13 +184,13 @@ class MainScreen(FullPreview):
 
     def _guidance_changed(self) -> None:
         guidance = self.panel.settings.values["guidance_scale"]
-        self._request(self.bridge.adjust(guidance))
+        self.ask(self.bridge.adjust(guidance))
 
     def _model_chosen(self) -> None:
         self._describe_model(chosen=True)
 
     def _load_model(self) -> None:
-        self._request(self.bridge.load_model(self.panel.settings.values["model"]))
+        self.ask(self.bridge.load_model(self.panel.settings.values["model"]))
 
     def _describe_model(self, chosen: bool = False) -> None:
         model = self.panel.settings.values["model"]
@@ -221,22 +219,7 @@ class MainScreen(FullPreview):
         else:
             self.status.note("this model is loaded when a picture is asked for")
 
-    def _when_settled(self, name: str, callback: Callable[[], None]) -> None:
-        if name in self._settling:
-            self._settling[name].stop()
-        self._settling[name] = self.set_timer(_SETTLING_SECONDS, callback)
-
     # Requests ----------------------------------------------------------------------------------
-
-    def _request(self, work: Coroutine[Any, Any, None]) -> None:
-        self.run_worker(self._carry_out(work), group="requests")
-
-    async def _carry_out(self, work: Coroutine[Any, Any, None]) -> None:
-        """The engine may be lost in the middle of a request: the bridge tells of that at once."""
-        try:
-            await work
-        except SdtuiError as error:
-            self.status.note(error.title)
 
     async def _submit(self, params: GenerationParams, count: int) -> None:
         try:
@@ -282,12 +265,12 @@ class MainScreen(FullPreview):
         except ParameterError as error:
             self._show_parameter_error(error)
             return
-        self._request(self._submit(params, self.panel.settings.values["batch"]))
+        self.ask(self._submit(params, self.panel.settings.values["batch"]))
 
     def action_stop(self) -> None:
         """Stop the running picture, else the newest that waits."""
         if self.bridge.running or self.bridge.waiting:
-            self._request(self.bridge.stop())
+            self.ask(self.bridge.stop())
         elif self._awaiting_engine:
             self._awaiting_engine = None
             self.status.note("nothing is asked for any more")
@@ -337,7 +320,7 @@ class MainScreen(FullPreview):
         """Show x_t beside x0, or not; it is made only while somebody looks."""
         viewer = self.run_view.preview.viewer
         viewer.make_double(not viewer.is_double)
-        self._request(self.bridge.show_latents(viewer.is_double))
+        self.ask(self.bridge.show_latents(viewer.is_double))
         if self.run_view.preview.frame is None:
             words = "beside x0" if viewer.is_double else "no more"
             self.status.note(f"x_t is shown {words}")
@@ -363,3 +346,8 @@ class MainScreen(FullPreview):
 
         self.app.copy_to_clipboard(str(self.run_view.saved))
         self.status.note(f"copied {shown_path(self.run_view.saved)}")
+
+
+def _has_jobs(status: EngineStatus) -> bool:
+    """Whether a job runs or is about to, which brings its own model."""
+    return bool(status.running_job_id or (status.queued and not status.paused))

@@ -8,16 +8,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import Screen
 from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import Static
 
 from sdtui.tui.compositor import SparingCompositor
+from sdtui.tui.screens.asking import AskingScreen
 from sdtui.tui.widgets.key_bar import KeyBar
 from sdtui.tui.widgets.parameter_panel import ParameterPanel
 from sdtui.tui.widgets.prompt_input import PromptInput
-from sdtui.tui.widgets.status_bar import StatusBar
 
 if TYPE_CHECKING:
     from sdtui.params import GenerationParams
@@ -27,7 +26,7 @@ WIDTHS = [(0, "-small"), (72, "-medium"), (121, "-wide")]
 HEIGHTS = [(0, "-short"), (24, "-normal"), (36, "-tall")]
 
 
-class MainLayout(Screen[None]):
+class MainLayout(AskingScreen[None]):
     """Prompts above, settings, preview and log side by side, progress and keys below.
 
     Up to 120 columns, settings and log share the right side and the prompts one box: the class
@@ -59,7 +58,6 @@ class MainLayout(Screen[None]):
             start.negative_prompt if start else "", placeholder="What to avoid", id="negative"
         )
         self.panel = ParameterPanel(start, id="parameters")
-        self.status = StatusBar(id="status")
         self.settings_pane = Vertical(self.panel, id="settings", classes="pane")
         self.preview_pane: Widget = Static(classes="pane preview")
         self.log_pane: Widget = Static(classes="pane log")

@@ -10,24 +10,22 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
-from sdtui.errors import SdtuiError
 from sdtui.protocol.events import EngineStatus, ListedJob, QueueChanged
 from sdtui.text import clean
 from sdtui.tui.actions import QUEUE_ACTIONS, bindings
 from sdtui.tui.bridge import Client, EngineBridge
 from sdtui.tui.messages import EngineLost, EventReceived
+from sdtui.tui.screens.asking import WatchingScreen
 from sdtui.tui.stylesheets import styles_dir
 from sdtui.tui.widgets.job_list import GOING_ON, JobList
 from sdtui.tui.widgets.key_bar import KeyBar
-from sdtui.tui.widgets.status_bar import StatusBar
 
 _HINT = "⏎ in the prompt lets a picture wait while another one is made."
 
 
-class QueueScreen(Screen[None]):
+class QueueScreen(WatchingScreen[None]):
     """Shows the queue as the engine tells it, and asks the engine for every change."""
 
     CSS_PATH = styles_dir() / "queue.tcss"
@@ -35,9 +33,7 @@ class QueueScreen(Screen[None]):
     actions = QUEUE_ACTIONS
 
     def __init__(self, bridge: EngineBridge) -> None:
-        super().__init__()
-        self._bridge = bridge
-        self.status = StatusBar(id="status")
+        super().__init__(bridge)
         self.jobs = JobList(id="jobs")
         self._pane = Vertical(id="queue")
         self._empty = Static(id="empty")
@@ -53,19 +49,9 @@ class QueueScreen(Screen[None]):
         yield KeyBar(QUEUE_ACTIONS, id="keys")
 
     def on_mount(self) -> None:
-        """Begin with what is known, and hear of all that comes."""
+        """Begin with what is known."""
         self._pane.border_title = Content("queue")
-        self._bridge.watchers.add(self)
-        client = self._bridge.client
-        if client is None:
-            self.status.show_lost()
-        elif client.status is not None:
-            self.status.show(client.status)
         self._show_queue()
-
-    def on_unmount(self) -> None:
-        """Hear no more."""
-        self._bridge.watchers.discard(self)
 
     # What the engine says ----------------------------------------------------------------------
 
@@ -83,7 +69,7 @@ class QueueScreen(Screen[None]):
         self._show_queue()
 
     def _show_queue(self) -> None:
-        queue = self._bridge.queue
+        queue = self.bridge.queue
         jobs = queue.jobs if queue else []
         self.set_class(not jobs, "-empty")
         self.jobs.show(jobs)
@@ -118,11 +104,11 @@ class QueueScreen(Screen[None]):
 
     def action_pause(self) -> None:
         """Let no waiting job begin, or let them go on."""
-        client, queue = self._bridge.client, self._bridge.queue
+        client, queue = self.bridge.client, self.bridge.queue
         if client is None or queue is None:
             self.status.note("the engine is not there")
         else:
-            self._request(client.resume_queue() if queue.paused else client.pause_queue())
+            self.ask(client.resume_queue() if queue.paused else client.pause_queue())
 
     def action_back(self) -> None:
         """Go back to the main screen."""
@@ -135,7 +121,7 @@ class QueueScreen(Screen[None]):
         otherwise: str,
     ) -> None:
         """Ask for a change of the chosen job if it is in one of `states`."""
-        client, job = self._bridge.client, self.jobs.job
+        client, job = self.bridge.client, self.jobs.job
         if client is None:
             self.status.note("the engine is not there")
         elif job is None:
@@ -143,17 +129,7 @@ class QueueScreen(Screen[None]):
         elif job.state not in states:
             self.status.note(f"this job is {job.state}: {otherwise}")
         else:
-            self._request(ask(client, job.job_id))
-
-    def _request(self, work: Coroutine[Any, Any, None]) -> None:
-        self.run_worker(self._carry_out(work), group="requests")
-
-    async def _carry_out(self, work: Coroutine[Any, Any, None]) -> None:
-        """The queue may have changed meanwhile; what the engine refuses is said."""
-        try:
-            await work
-        except SdtuiError as error:
-            self.status.note(error.title)
+            self.ask(ask(client, job.job_id))
 
 
 def _empty(queue: QueueChanged | None) -> list[Content]:
