@@ -45,6 +45,7 @@ from sdtui.protocol.requests import (
     GrantPreview,
     LoadModel,
     MoveUp,
+    ReopenLog,
     Requeue,
     RunJob,
     Submit,
@@ -161,6 +162,10 @@ class Dispatcher:
         if self._worker.state == "ready" and self._granted not in (grant, _WITH_LATENTS):
             self._granted = grant
             self._worker.send(grant)
+
+    def reopen_log(self) -> None:
+        """Let the running worker go on in the new log; the next one inherits it."""
+        self._worker.send(ReopenLog())
 
     def _at_hand(self, job_id: str) -> Job:
         """The job of this id that runs or waits; `ParameterError` if there is none."""

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from sdtui.engine import log_file
 from sdtui.protocol.codec import Decoder
 from sdtui.protocol.requests import (
     Adjust,
     Cancel,
     GrantPreview,
     LoadModel,
+    ReopenLog,
     RunJob,
     Shutdown,
     WorkerRequest,
 )
+
+log = logging.getLogger(__name__)
 
 
 class PreviewCredit:
@@ -104,8 +109,17 @@ class Inbox:
                     control.guidance_scale = request.guidance_scale
                 case GrantPreview():
                     self._credit.grant(latents=request.latents)
+                case ReopenLog():
+                    _reopen_log()
                 case Shutdown():
                     return
+
+
+def _reopen_log() -> None:
+    try:
+        log_file.reopen()
+    except OSError:
+        log.exception("the new log cannot be opened; the worker goes on in the one put aside")
 
 
 def _wants(request: LoadModel | RunJob, loading: LoadModel) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,29 +26,43 @@ def former_path() -> Path:
 def open_log() -> int:
     """A descriptor that appends to the log, for the standard error of an engine."""
     put_aside_if_large()
-    return os.open(log_path(), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    return _append()
 
 
 def put_aside_if_large() -> None:
-    """Begin the log anew when it is too long.
+    """Put the log aside when it is too long.
 
-    It is copied and emptied, not renamed: the engine, its worker and whatever they start append to
-    the same open file, and none of them has to be told.
+    It is renamed, so that no line is lost: who has it open appends to it until `reopen`.
     """
     path = log_path()
-    if not path.exists() or path.stat().st_size <= LARGEST_BYTES:
-        return
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-    former = os.open(former_path(), flags, 0o600)
-    with path.open("rb") as log, os.fdopen(former, "wb") as copy:
-        shutil.copyfileobj(log, copy)
-    os.truncate(path, 0)
+    if path.exists() and path.stat().st_size > LARGEST_BYTES:
+        path.replace(former_path())
+
+
+def reopen() -> bool:
+    """Let standard error go on in a new log if it is the one that was put aside; whether it was."""
+    if not _is_standard_error(former_path()):
+        return False
+    log = _append()
+    try:
+        os.dup2(log, sys.stderr.fileno())
+    finally:
+        os.close(log)
+    return True
 
 
 def is_standard_error() -> bool:
     """Whether this process logs into the file; an engine in the foreground does not."""
+    return any(map(_is_standard_error, (log_path(), former_path())))
+
+
+def _append() -> int:
+    return os.open(log_path(), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _is_standard_error(path: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(sys.stderr.fileno()), log_path().stat())
+        return os.path.samestat(os.fstat(sys.stderr.fileno()), path.stat())
     except OSError:
         return False
 

@@ -132,6 +132,8 @@ class Supervisor:
         while log_file.is_standard_error():
             try:
                 log_file.put_aside_if_large()
+                if log_file.reopen():
+                    self._dispatcher.reopen_log()
             except OSError:
                 log.exception("the log cannot be put aside")
             await asyncio.sleep(self._patience.log_look)

@@ -141,6 +141,10 @@ class ResumeQueue(AnsweredRequest, frozen=True, kw_only=True):
     """Let the waiting jobs go on."""
 
 
+class ReopenLog(Request, frozen=True, kw_only=True):
+    """The log was put aside: from now on the worker appends to the new one."""
+
+
 QueueRequest = MoveUp | Requeue | PauseQueue | ResumeQueue
 
 ClientRequest = (
@@ -154,4 +158,4 @@ ClientRequest = (
     | QueueRequest
     | Shutdown
 )
-WorkerRequest = LoadModel | RunJob | Cancel | Adjust | GrantPreview | Shutdown
+WorkerRequest = LoadModel | RunJob | Cancel | Adjust | GrantPreview | ReopenLog | Shutdown

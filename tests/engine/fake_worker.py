@@ -21,6 +21,7 @@ import threading
 import time
 from pathlib import Path
 
+from sdtui.engine import log_file
 from sdtui.protocol.codec import Decoder, encode
 from sdtui.protocol.events import (
     ComponentLoading,
@@ -38,7 +39,15 @@ from sdtui.protocol.events import (
     TokenizedText,
     WorkerReady,
 )
-from sdtui.protocol.requests import Adjust, Cancel, GrantPreview, LoadModel, RunJob, WorkerRequest
+from sdtui.protocol.requests import (
+    Adjust,
+    Cancel,
+    GrantPreview,
+    LoadModel,
+    ReopenLog,
+    RunJob,
+    WorkerRequest,
+)
 
 
 def is_first_time() -> bool:
@@ -96,6 +105,8 @@ class FakeWorker:
                         if request.latents:
                             self.with_latents.set()
                         self.credit.set()
+                    case ReopenLog():
+                        log_file.reopen()
                     case RunJob():
                         # It may have been cancelled and queued again.
                         self.cancelled.discard(request.job_id)
