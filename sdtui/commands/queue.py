@@ -13,6 +13,7 @@ from sdtui.commands.output import EventLines, note
 from sdtui.errors import EngineError, ParameterError
 from sdtui.protocol.events import (
     FINAL_EVENTS,
+    GOING_ON,
     Event,
     JobCancelled,
     ListedJob,
@@ -56,7 +57,7 @@ def queue(
         return
     for line in _table(listed.jobs):
         print(line)
-    if not any(job.state in ("running", "queued") for job in listed.jobs):
+    if not any(job.state in GOING_ON for job in listed.jobs):
         note("Nothing runs or waits.")
     if listed.paused:
         note("The queue is paused.")

@@ -343,6 +343,10 @@ class JobParked(JobFailed, frozen=True, kw_only=True):
 # The queue -------------------------------------------------------------------------------------
 
 
+GOING_ON = ("running", "queued")
+"""The states of a job that has not ended."""
+
+
 class ListedJob(msgspec.Struct, frozen=True, kw_only=True):
     """A job as a line of a list.
 
