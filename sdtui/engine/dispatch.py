@@ -336,7 +336,7 @@ class Dispatcher:
         self._queue.end(job, event)
         self._emit(event, job)
         self._last, self._job = job, None
-        self._models.record = None
+        self._models.job_ended()
         self._proceed()
 
     # The worker's life --------------------------------------------------------------------------
