@@ -155,11 +155,6 @@ class JobStore:
                 self.park(row["id"], title, str(error), "Generate it again with this one.")
         return jobs
 
-    def find(self, job_id: str) -> StoredJob | None:
-        """The job of this id."""
-        found = self._select("id = ?", job_id)
-        return found[0] if found else None
-
     def unfulfilled(self, limit: int) -> list[StoredJob]:
         """The jobs that ended without a picture and can be queued again, newest first.
 
@@ -181,10 +176,6 @@ class JobStore:
         """Hold the waiting jobs back, or let them go on."""
         with self._database.transaction() as connection:
             connection.execute("UPDATE queue SET paused = ?", (int(paused),))
-
-    def _select(self, condition: str, *values: str) -> list[StoredJob]:
-        rows = self._database.connection.execute(f"SELECT * FROM jobs WHERE {condition}", values)
-        return [stored_job(row) for row in rows]
 
     def _understood(self, condition: str, *values: object) -> list[StoredJob]:
         rows = self._database.connection.execute(f"SELECT * FROM jobs WHERE {condition}", values)
