@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -158,10 +157,10 @@ class JobQueue:
         Raises `HistoryUnwritableError`, and leaves the job where it is, when that cannot be
         written down.
         """
-        self._store.start(self.next.id)
+        started_at = self._store.start(self.next.id)
         job = self._waiting.popleft()
         job.attempts += 1
-        job.started_at = time.time()
+        job.started_at = started_at
         self._on_change()
         return job
 
@@ -210,8 +209,7 @@ class JobQueue:
     def _saved(self, job: Job) -> JobSaved:
         picture = self._gallery.find(job.id)
         assert picture is not None
-        took = (picture.job.ended_at or 0.0) - (picture.job.started_at or 0.0)
-        return JobSaved(job_id=job.id, path=picture.path, size=picture.size, seconds=took)
+        return job.saved(picture)
 
     def _park(self, job: Job) -> JobParked:
         event = job.parked(

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import time
 from collections.abc import Callable
-from pathlib import Path
 
 import sdtui
 from sdtui.engine.job import Job
 from sdtui.history.database import Database, HistoryUnwritableError
-from sdtui.history.gallery import EncodedPicture, Gallery
+from sdtui.history.gallery import EncodedPicture, Gallery, Picture
 from sdtui.history.images import encode_png, new_paths, write_new
 from sdtui.protocol.events import ImageDecoded, JobFailed, JobSaved, SavingDelayed
 
@@ -74,7 +72,7 @@ class PictureSaver:
         delayed = False
         while True:
             try:
-                path = await self._write(job, picture)
+                saved = await self._write(job, picture)
             except (OSError, HistoryUnwritableError) as error:
                 if isinstance(error, OSError) and error.errno not in _NO_ROOM:
                     raise
@@ -85,15 +83,12 @@ class PictureSaver:
                 if await self._stops_within(_RETRY_SECONDS):
                     return None
             else:
-                seconds = time.time() - job.started_at
-                return JobSaved(
-                    job_id=job.id, path=str(path), size=len(picture.png), seconds=seconds
-                )
+                return job.saved(saved)
 
-    async def _write(self, job: Job, picture: EncodedPicture) -> Path:
-        if self._gallery.settle(job.id) and (saved := self._gallery.find(job.id)):
+    async def _write(self, job: Job, picture: EncodedPicture) -> Picture:
+        if self._gallery.settle(job.id):
             # The last try was refused when there was only its success to be written down.
-            return Path(saved.path)
+            return self._saved(job)
         names = new_paths(job.params)
         while True:
             path = await asyncio.to_thread(next, names)
@@ -105,7 +100,12 @@ class PictureSaver:
             except FileExistsError:
                 continue
             self._gallery.confirm(job.id)
-            return path
+            return self._saved(job)
+
+    def _saved(self, job: Job) -> Picture:
+        saved = self._gallery.find(job.id)
+        assert saved is not None
+        return saved
 
     async def _stops_within(self, seconds: float) -> bool:
         try:

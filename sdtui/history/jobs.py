@@ -39,6 +39,13 @@ class StoredJob(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     remedy: str
 
+    @property
+    def seconds(self) -> float:
+        """How long the last attempt took; 0 for a job that has not begun or not ended."""
+        if self.started_at is None or self.ended_at is None:
+            return 0.0
+        return self.ended_at - self.started_at
+
 
 class JobStore:
     """Changes of the jobs' states, each durable when its method returns."""
@@ -71,14 +78,19 @@ class JobStore:
                     (job_id, params.prompt, params.negative_prompt),
                 )
 
-    def start(self, job_id: str) -> None:
-        """A worker takes the job up; this counts as an attempt even if the engine dies next."""
+    def start(self, job_id: str) -> float:
+        """A worker takes the job up; this counts as an attempt even if the engine dies next.
+
+        Returns the time from which on it runs.
+        """
+        now = time.time()
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE jobs SET state = 'running', attempts = attempts + 1, started_at = ?"
                 " WHERE id = ?",
-                (time.time(), job_id),
+                (now, job_id),
             )
+        return now
 
     def adjust(self, job_id: str, guidance_scale: float) -> None:
         """The user wants another guidance than the parameters'."""

@@ -311,7 +311,7 @@ class JobInterrupted(JobEvent, frozen=True, kw_only=True):
 
 
 class JobSaved(JobEvent, frozen=True, kw_only=True):
-    """The picture is a file. `seconds` is from `JobStarted` to here."""
+    """The picture is a file. `seconds` is how long its job took, as the history has it."""
 
     path: str
     size: int
