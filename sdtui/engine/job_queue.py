@@ -59,7 +59,14 @@ class JobQueue:
         for stored in self._store.unfinished():
             job = Job.of(stored, position=len(self))
             # Only the file tells whether the engine ended just before or just after it was made.
-            if self._gallery.settle(job.id):
+            try:
+                is_saved = self._gallery.settle(job.id)
+            except HistoryUnwritableError:
+                # What the file tells is asked again when there is room, before a second is made.
+                log.exception("job %s waits for room on the disk", job.id)
+                self._waiting.append(job)
+                continue
+            if is_saved:
                 yield job, self._saved(job)
             elif stored.state == "running" and job.attempts >= MAX_ATTEMPTS:
                 yield job, self._park(job)

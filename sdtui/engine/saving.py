@@ -16,7 +16,6 @@ from sdtui.protocol.events import ImageDecoded, JobFailed, JobSaved, SavingDelay
 
 log = logging.getLogger(__name__)
 
-_RETRY_SECONDS = 3.0
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -25,17 +24,20 @@ class PictureSaver:
 
     The history is told the name before the file has it and again afterwards, so that an engine
     which dies in between leaves enough behind to know whether the picture is there. A disk without
-    room is waited for: `on_delay` is told once, and `on_end` when the job has ended.
+    room is asked again every `disk_look` seconds: `on_delay` is told once, and `on_end` when the
+    job has ended.
     """
 
     def __init__(
         self,
         database: Database,
         *,
+        disk_look: float,
         on_delay: Callable[[Job, SavingDelayed], None],
         on_end: Callable[[Job, JobSaved | JobFailed], None],
     ) -> None:
         self._gallery = Gallery(database)
+        self._disk_look = disk_look
         self._on_delay = on_delay
         self._on_end = on_end
         self._task: asyncio.Task[None] | None = None
@@ -80,7 +82,7 @@ class PictureSaver:
                     log.exception("a picture waits for room on the disk")
                     self._on_delay(job, _delay(job, error))
                     delayed = True
-                if await self._stops_within(_RETRY_SECONDS):
+                if await self._stops_within(self._disk_look):
                     return None
             else:
                 return job.saved(saved)

@@ -41,7 +41,8 @@ class EngineStatus(Event, frozen=True, kw_only=True):
     """How the engine is. Sent on attaching and whenever any of it changes.
 
     `state` is one of "starting" (the worker imports torch), "idle", "loading", "running",
-    "restarting", "failing" (no worker can be started) and "stopping". While it is failing,
+    "restarting", "failing" (no worker can be started), "waiting for disk" (a picture or the
+    queue waits for room, and goes on by itself) and "stopping". While it is failing,
     `trouble` says why, and jobs wait; the next one that is asked for tries again. `model`,
     `device` and `dtype` are empty while no model is loaded.
     `queued` counts the jobs that wait, without the running one, which is `running_job_id`. While
