@@ -13,6 +13,8 @@ from sdtui.commands.output import EventLines, note
 from sdtui.errors import EngineError, ParameterError
 from sdtui.protocol.events import (
     FINAL_EVENTS,
+    GOING_ON,
+    EngineStatus,
     Event,
     JobCancelled,
     ListedJob,
@@ -50,16 +52,18 @@ def queue(
         if json:
             raise ParameterError("--json", "goes with the list alone")
         return
-    listed = _ask(_look)
+    listed, status = _ask(_look)
     if json:
         EventLines().show(listed)
         return
     for line in _table(listed.jobs):
         print(line)
-    if not any(job.state in ("running", "queued") for job in listed.jobs):
+    if not any(job.state in GOING_ON for job in listed.jobs):
         note("Nothing runs or waits.")
     if listed.paused:
         note("The queue is paused.")
+    if status.state == "waiting for disk":
+        note("The queue waits for room on the disk, and goes on by itself when there is some.")
 
 
 @app.command()
@@ -124,8 +128,8 @@ def _table(jobs: list[ListedJob]) -> Iterator[str]:
             yield f"{'':<16}{clean(job.title)}"
 
 
-async def _look(client: EngineClient, listed: QueueChanged) -> QueueChanged:
-    return listed
+async def _look(client: EngineClient, listed: QueueChanged) -> tuple[QueueChanged, EngineStatus]:
+    return listed, client.status
 
 
 def _ask(work: Callable[[EngineClient, QueueChanged], Awaitable[T]]) -> T:

@@ -35,6 +35,7 @@ from sdtui.protocol.events import (
     ModelLoaded,
     PreviewReady,
     QueueChanged,
+    SavingDelayed,
     Trouble,
     WorkerEvent,
     WorkerReady,
@@ -52,9 +53,6 @@ from sdtui.protocol.requests import (
 )
 
 log = logging.getLogger(__name__)
-
-_RETRY_SECONDS = 3.0
-"""How long the queue waits before it asks a disk again that refused it."""
 
 _WITH_LATENTS = GrantPreview(latents=True)
 
@@ -83,7 +81,8 @@ class Dispatcher:
         self._last: Job | None = None
         self._saver = PictureSaver(
             database,
-            on_delay=lambda job, event: self._emit(event, job),
+            disk_look=patience.disk_look,
+            on_delay=self._delay,
             on_end=self._finish,
         )
         self._worker = RestartingWorker(
@@ -101,6 +100,7 @@ class Dispatcher:
         self._granted: GrantPreview | None = None
         self._models = ModelLoading()
         self._trouble: Trouble | None = None
+        self._waits_for_disk = False
         self.status = self._status_now()
 
     # What clients ask ---------------------------------------------------------------------------
@@ -257,6 +257,7 @@ class Dispatcher:
             queued=len(self._queue),
             trouble=self._trouble,
             paused=self._queue.paused,
+            waits_for_disk=self._waits_for_disk,
         )
 
     # The queue meets the worker -----------------------------------------------------------------
@@ -276,8 +277,10 @@ class Dispatcher:
         if self._worker.state == "ready" and self._job is None and not self._stopping:
             if self._queue and not self._queue.paused:
                 self._run_next()
-            elif request := self._models.ask():
-                self._worker.send(request)
+            else:
+                self._waits_for_disk = False
+                if request := self._models.ask():
+                    self._worker.send(request)
         self._rest_later()
         self._tell_status()
 
@@ -288,11 +291,15 @@ class Dispatcher:
         try:
             job = self._job = self._queue.take()
         except HistoryUnwritableError:
-            log.exception("the queue waits for its disk")
+            if not self._waits_for_disk:
+                log.exception("the queue waits for its disk")
             if self._retry is not None:
                 self._retry.cancel()
-            self._retry = asyncio.get_running_loop().call_later(_RETRY_SECONDS, self._proceed)
+            loop = asyncio.get_running_loop()
+            self._retry = loop.call_later(self._patience.disk_look, self._proceed)
+            self._waits_for_disk = True
             return
+        self._waits_for_disk = False
         self._worker.send(
             RunJob(
                 job_id=job.id,
@@ -332,11 +339,17 @@ class Dispatcher:
         if isinstance(event, ImageDecoded):
             self._saver.begin(job, event)
 
+    def _delay(self, job: Job, event: SavingDelayed) -> None:
+        self._waits_for_disk = True
+        self._emit(event, job)
+        self._tell_status()
+
     def _finish(self, job: Job, event: JobSaved | JobCancelled | JobFailed) -> None:
         self._queue.end(job, event)
         self._emit(event, job)
         self._last, self._job = job, None
-        self._models.record = None
+        self._models.job_ended()
+        self._waits_for_disk = False
         self._proceed()
 
     # The worker's life --------------------------------------------------------------------------

@@ -95,7 +95,6 @@ class GalleryDesk:
 
 def _on_the_wire(picture: Picture, exists: bool) -> GalleryPicture:
     job = picture.job
-    saved_at = job.ended_at or 0.0
     return GalleryPicture(
         job_id=job.id,
         params=job.params,
@@ -104,8 +103,8 @@ def _on_the_wire(picture: Picture, exists: bool) -> GalleryPicture:
         width=picture.width,
         height=picture.height,
         size=picture.size,
-        saved_at=saved_at,
-        seconds=saved_at - (job.started_at or saved_at),
+        saved_at=job.ended_at or 0.0,
+        seconds=job.seconds,
         favourite=picture.favourite,
         thumbnail=picture.thumbnail,
     )

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from sdtui.engine.backlog import Backlog
+from sdtui.history.gallery import Picture
 from sdtui.history.jobs import StoredJob
 from sdtui.params import GenerationParams
 from sdtui.protocol.codec import encode
@@ -18,7 +19,7 @@ from sdtui.protocol.events import (
     JobInterrupted,
     JobParked,
     JobQueued,
-    JobStarted,
+    JobSaved,
     PromptTokenized,
     StepCompleted,
 )
@@ -77,8 +78,6 @@ class Job:
         """Add `event` to the record that late clients are shown."""
         self.record.append(event, frame)
         match event:
-            case JobStarted():
-                self.started_at = event.time
             case PromptTokenized():
                 self.is_drawing = True
             case StepCompleted():
@@ -97,6 +96,12 @@ class Job:
             params=self.params,
             position=position,
             time=self.queued_at,
+        )
+
+    def saved(self, picture: Picture) -> JobSaved:
+        """The event that ends the job when `picture` is what it became."""
+        return JobSaved(
+            job_id=self.id, path=picture.path, size=picture.size, seconds=picture.job.seconds
         )
 
     def cancellation(self) -> JobCancelled:

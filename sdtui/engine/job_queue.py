@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,7 +59,14 @@ class JobQueue:
         for stored in self._store.unfinished():
             job = Job.of(stored, position=len(self))
             # Only the file tells whether the engine ended just before or just after it was made.
-            if self._gallery.settle(job.id):
+            try:
+                is_saved = self._gallery.settle(job.id)
+            except HistoryUnwritableError:
+                # What the file tells is asked again when there is room, before a second is made.
+                log.exception("job %s waits for room on the disk", job.id)
+                self._waiting.append(job)
+                continue
+            if is_saved:
                 yield job, self._saved(job)
             elif stored.state == "running" and job.attempts >= MAX_ATTEMPTS:
                 yield job, self._park(job)
@@ -158,10 +164,10 @@ class JobQueue:
         Raises `HistoryUnwritableError`, and leaves the job where it is, when that cannot be
         written down.
         """
-        self._store.start(self.next.id)
+        started_at = self._store.start(self.next.id)
         job = self._waiting.popleft()
         job.attempts += 1
-        job.started_at = time.time()
+        job.started_at = started_at
         self._on_change()
         return job
 
@@ -210,8 +216,7 @@ class JobQueue:
     def _saved(self, job: Job) -> JobSaved:
         picture = self._gallery.find(job.id)
         assert picture is not None
-        took = (picture.job.ended_at or 0.0) - (picture.job.started_at or 0.0)
-        return JobSaved(job_id=job.id, path=picture.path, size=picture.size, seconds=took)
+        return job.saved(picture)
 
     def _park(self, job: Job) -> JobParked:
         event = job.parked(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -76,6 +77,13 @@ def start_engine() -> subprocess.Popen[bytes]:
 
 def _last_words(path: Path) -> EngineError:
     """The error by which an engine explains its end, or the last line of whatever it left."""
+    if not shutil.disk_usage(path.parent).free:
+        # Whatever it had to say has found no room there.
+        return EngineError(
+            "The engine could not be started",
+            f"The disk of {path.parent} is full.",
+            "Make room there, then try again.",
+        )
     lines = path.read_text(errors="replace").splitlines()[-1:]
     last = lines[0] if lines else "It ended without a word."
     try:

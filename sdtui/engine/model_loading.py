@@ -61,6 +61,10 @@ class ModelLoading:
                     self.loaded = None
         return True
 
+    def job_ended(self) -> None:
+        """Forget what was being loaded for a job that has ended; nobody is told of it any more."""
+        self.record = None
+
     def worker_ended(self) -> str:
         """Forget it all; the name of the model that nobody will answer for, or nothing."""
         model = self._asked[-1].model if self._asked else ""

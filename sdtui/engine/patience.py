@@ -16,7 +16,8 @@ class Patience:
     A worker without work ends after `idle_unload`, and with it the model's hold on the device; an
     engine without clients and work ends after `idle_exit`. `hang` is how long a worker may draw
     without computing anything. The engine looks at its worker every `worker_look`, whether clients
-    can find it every `socket_look`, and at the length of its log every `log_look`.
+    can find it every `socket_look`, at the length of its log every `log_look`, and for room on a
+    full disk every `disk_look`.
     """
 
     idle_unload: float = 5 * 60.0
@@ -25,6 +26,7 @@ class Patience:
     worker_look: float = 1.0
     socket_look: float = 10.0
     log_look: float = 60.0
+    disk_look: float = 3.0
 
     @classmethod
     def from_environment(cls) -> Patience:

@@ -5,20 +5,17 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import time
 from collections.abc import Callable
-from pathlib import Path
 
 import sdtui
 from sdtui.engine.job import Job
 from sdtui.history.database import Database, HistoryUnwritableError
-from sdtui.history.gallery import EncodedPicture, Gallery
+from sdtui.history.gallery import EncodedPicture, Gallery, Picture
 from sdtui.history.images import encode_png, new_paths, write_new
 from sdtui.protocol.events import ImageDecoded, JobFailed, JobSaved, SavingDelayed
 
 log = logging.getLogger(__name__)
 
-_RETRY_SECONDS = 3.0
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -27,17 +24,20 @@ class PictureSaver:
 
     The history is told the name before the file has it and again afterwards, so that an engine
     which dies in between leaves enough behind to know whether the picture is there. A disk without
-    room is waited for: `on_delay` is told once, and `on_end` when the job has ended.
+    room is asked again every `disk_look` seconds: `on_delay` is told once, and `on_end` when the
+    job has ended.
     """
 
     def __init__(
         self,
         database: Database,
         *,
+        disk_look: float,
         on_delay: Callable[[Job, SavingDelayed], None],
         on_end: Callable[[Job, JobSaved | JobFailed], None],
     ) -> None:
         self._gallery = Gallery(database)
+        self._disk_look = disk_look
         self._on_delay = on_delay
         self._on_end = on_end
         self._task: asyncio.Task[None] | None = None
@@ -74,7 +74,7 @@ class PictureSaver:
         delayed = False
         while True:
             try:
-                path = await self._write(job, picture)
+                saved = await self._write(job, picture)
             except (OSError, HistoryUnwritableError) as error:
                 if isinstance(error, OSError) and error.errno not in _NO_ROOM:
                     raise
@@ -82,18 +82,15 @@ class PictureSaver:
                     log.exception("a picture waits for room on the disk")
                     self._on_delay(job, _delay(job, error))
                     delayed = True
-                if await self._stops_within(_RETRY_SECONDS):
+                if await self._stops_within(self._disk_look):
                     return None
             else:
-                seconds = time.time() - job.started_at
-                return JobSaved(
-                    job_id=job.id, path=str(path), size=len(picture.png), seconds=seconds
-                )
+                return job.saved(saved)
 
-    async def _write(self, job: Job, picture: EncodedPicture) -> Path:
-        if self._gallery.settle(job.id) and (saved := self._gallery.find(job.id)):
+    async def _write(self, job: Job, picture: EncodedPicture) -> Picture:
+        if self._gallery.settle(job.id):
             # The last try was refused when there was only its success to be written down.
-            return Path(saved.path)
+            return self._saved(job)
         names = new_paths(job.params)
         while True:
             path = await asyncio.to_thread(next, names)
@@ -105,7 +102,12 @@ class PictureSaver:
             except FileExistsError:
                 continue
             self._gallery.confirm(job.id)
-            return path
+            return self._saved(job)
+
+    def _saved(self, job: Job) -> Picture:
+        saved = self._gallery.find(job.id)
+        assert saved is not None
+        return saved
 
     async def _stops_within(self, seconds: float) -> bool:
         try:

@@ -19,12 +19,18 @@ def engine_status(
     queued: int,
     trouble: Trouble | None,
     paused: bool,
+    waits_for_disk: bool,
 ) -> EngineStatus:
-    """The status of an engine with this worker, these models, and the job that runs."""
+    """The status of an engine with this worker, these models, and the job that runs.
+
+    `waits_for_disk` says that the disk has refused what must be written next.
+    """
     if stopping:
         state = "stopping"
     elif trouble is not None:
         state = "failing"
+    elif waits_for_disk:
+        state = "waiting for disk"
     elif worker_state in ("starting", "restarting"):
         state = worker_state
     elif models.record is not None:

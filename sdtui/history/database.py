@@ -90,9 +90,14 @@ class Database:
                 raise
             raise HistoryUnwritableError(
                 "The history cannot be written",
-                str(error),
-                "Make room on the disk of the data folder; `sdtui doctor` says where it is.",
+                f"{self._file()}: {error}",
+                "Make room on the disk of that folder, then try again.",
             ) from error
+
+    def _file(self) -> str:
+        """The path of the file, as SQLite has it."""
+        row = self.connection.execute("PRAGMA database_list").fetchone()
+        return str(row["file"])
 
     def is_sound(self) -> bool:
         """Whether SQLite finds no fault in the file."""

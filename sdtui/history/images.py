@@ -159,4 +159,8 @@ def _publish(temporary: Path, path: Path) -> None:
     except OSError:
         # No hard links here (FAT, some network mounts): take the name first, then fill it.
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
-        temporary.replace(path)
+        try:
+            temporary.replace(path)
+        except BaseException:
+            path.unlink()
+            raise

@@ -39,6 +39,13 @@ class StoredJob(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     remedy: str
 
+    @property
+    def seconds(self) -> float:
+        """How long the last attempt took; 0 for a job that has not begun or not ended."""
+        if self.started_at is None or self.ended_at is None:
+            return 0.0
+        return self.ended_at - self.started_at
+
 
 class JobStore:
     """Changes of the jobs' states, each durable when its method returns."""
@@ -71,14 +78,19 @@ class JobStore:
                     (job_id, params.prompt, params.negative_prompt),
                 )
 
-    def start(self, job_id: str) -> None:
-        """A worker takes the job up; this counts as an attempt even if the engine dies next."""
+    def start(self, job_id: str) -> float:
+        """A worker takes the job up; this counts as an attempt even if the engine dies next.
+
+        Returns the time from which on it runs.
+        """
+        now = time.time()
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE jobs SET state = 'running', attempts = attempts + 1, started_at = ?"
                 " WHERE id = ?",
-                (time.time(), job_id),
+                (now, job_id),
             )
+        return now
 
     def adjust(self, job_id: str, guidance_scale: float) -> None:
         """The user wants another guidance than the parameters'."""
@@ -155,11 +167,6 @@ class JobStore:
                 self.park(row["id"], title, str(error), "Generate it again with this one.")
         return jobs
 
-    def find(self, job_id: str) -> StoredJob | None:
-        """The job of this id."""
-        found = self._select("id = ?", job_id)
-        return found[0] if found else None
-
     def unfulfilled(self, limit: int) -> list[StoredJob]:
         """The jobs that ended without a picture and can be queued again, newest first.
 
@@ -181,10 +188,6 @@ class JobStore:
         """Hold the waiting jobs back, or let them go on."""
         with self._database.transaction() as connection:
             connection.execute("UPDATE queue SET paused = ?", (int(paused),))
-
-    def _select(self, condition: str, *values: str) -> list[StoredJob]:
-        rows = self._database.connection.execute(f"SELECT * FROM jobs WHERE {condition}", values)
-        return [stored_job(row) for row in rows]
 
     def _understood(self, condition: str, *values: object) -> list[StoredJob]:
         rows = self._database.connection.execute(f"SELECT * FROM jobs WHERE {condition}", values)

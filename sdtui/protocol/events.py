@@ -41,7 +41,8 @@ class EngineStatus(Event, frozen=True, kw_only=True):
     """How the engine is. Sent on attaching and whenever any of it changes.
 
     `state` is one of "starting" (the worker imports torch), "idle", "loading", "running",
-    "restarting", "failing" (no worker can be started) and "stopping". While it is failing,
+    "restarting", "failing" (no worker can be started), "waiting for disk" (a picture or the
+    queue waits for room, and goes on by itself) and "stopping". While it is failing,
     `trouble` says why, and jobs wait; the next one that is asked for tries again. `model`,
     `device` and `dtype` are empty while no model is loaded.
     `queued` counts the jobs that wait, without the running one, which is `running_job_id`. While
@@ -311,7 +312,7 @@ class JobInterrupted(JobEvent, frozen=True, kw_only=True):
 
 
 class JobSaved(JobEvent, frozen=True, kw_only=True):
-    """The picture is a file. `seconds` is from `JobStarted` to here."""
+    """The picture is a file. `seconds` is how long its job took, as the history has it."""
 
     path: str
     size: int
@@ -341,6 +342,10 @@ class JobParked(JobFailed, frozen=True, kw_only=True):
 
 
 # The queue -------------------------------------------------------------------------------------
+
+
+GOING_ON = ("running", "queued")
+"""The states of a job that has not ended."""
 
 
 class ListedJob(msgspec.Struct, frozen=True, kw_only=True):

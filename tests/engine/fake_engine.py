@@ -1,9 +1,10 @@
 """The real supervisor, on the real socket, with a FakeWorker.
 
-`python fake_engine.py [--die-before STEP] [--faulty] [--hang SECONDS] [--slow-disk] [idle seconds]
-[arguments of the FakeWorker]`
+`python fake_engine.py [--die-before STEP] [--fill-before STEP FOLDER] [--faulty] [--hang SECONDS]
+[--slow-disk] [idle seconds] [arguments of the FakeWorker]`
 
-STEP is `write` or `confirm`: the engine kills itself there when it saves a picture. With `--faulty`
+STEP is what the engine writes: `start`, `announce`, `write` or `confirm`. Before it, the engine
+kills itself or, the first time, fills the disk of that folder. With `--faulty`
 the worker is the real one, which fails on request (`faulty_worker.py`). With `--hang` a worker that
 computes nothing for so long hangs, and it is looked at ten times a second. With `--slow-disk` it is
 not known which pictures are there until this engine's folder holds a file `disk-is-awake`.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import errno
 import logging
 import os
 import signal
@@ -27,11 +29,42 @@ from sdtui.engine.patience import Patience
 from sdtui.engine.supervisor import Supervisor
 from sdtui.history.database import Database
 from sdtui.history.gallery import Gallery, Picture
+from sdtui.history.jobs import JobStore
+
+STEPS = {
+    "start": (JobStore, "start"),
+    "announce": (Gallery, "announce"),
+    "write": (saving, "write_new"),
+    "confirm": (Gallery, "confirm"),
+}
 
 
 def die(*_: object) -> None:
     """End at once, with nothing tidied up."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fill(folder: Path) -> None:
+    """Leave not one block free on the disk of `folder`, until its file `ballast` is removed."""
+    with (folder / "ballast").open("ab", buffering=0) as ballast:
+        try:
+            while True:
+                ballast.write(bytes(4096))
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+
+
+def fill_before(room: object, name: str, folder: Path) -> None:
+    """Let the disk be full when what `room` calls `name` is called for the first time."""
+    write = getattr(room, name)
+
+    def write_on_a_full_disk(*values: object) -> object:
+        setattr(room, name, write)
+        fill(folder)
+        return write(*values)
+
+    setattr(room, name, write_on_a_full_disk)
 
 
 def is_there_once_the_disk_is_awake(_: Picture) -> bool:
@@ -50,12 +83,19 @@ if __name__ == "__main__":
         at = arguments.index("--die-before")
         _, step = arguments[at : at + 2]
         del arguments[at : at + 2]
-        setattr(*{"write": (saving, "write_new"), "confirm": (Gallery, "confirm")}[step], die)
+        setattr(*STEPS[step], die)
+    if "--fill-before" in arguments:
+        at = arguments.index("--fill-before")
+        _, step, folder = arguments[at : at + 3]
+        del arguments[at : at + 3]
+        fill_before(*STEPS[step], Path(folder))
     program = "fake_worker.py"
     if "--faulty" in arguments:
         arguments.remove("--faulty")
         program = "faulty_worker.py"
-    patience = dataclasses.replace(Patience.from_environment(), socket_look=0.2, log_look=0.2)
+    patience = dataclasses.replace(
+        Patience.from_environment(), socket_look=0.2, log_look=0.2, disk_look=0.2
+    )
     if "--hang" in arguments:
         at = arguments.index("--hang")
         patience = dataclasses.replace(patience, hang=float(arguments.pop(at + 1)), worker_look=0.1)

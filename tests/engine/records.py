@@ -12,7 +12,7 @@ from sdtui import paths
 from sdtui.history.database import Database
 from sdtui.history.gallery import Gallery
 from sdtui.history.images import read_params
-from sdtui.history.jobs import JobStore, StoredJob
+from sdtui.history.jobs import JobStore, StoredJob, stored_job
 
 
 @contextmanager
@@ -28,9 +28,9 @@ def history() -> Iterator[Database]:
 def stored(job_id: str) -> StoredJob:
     """The job as it stands in the database."""
     with history() as database:
-        job = JobStore(database).find(job_id)
-    assert job is not None, "the job is lost"
-    return job
+        row = database.connection.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    assert row is not None, "the job is lost"
+    return stored_job(row)
 
 
 def unfinished() -> list[str]:

@@ -49,6 +49,18 @@ async def drawn(*prompts: str) -> tuple[EngineClient, list[str]]:
     return client, job_ids
 
 
+async def test_who_saw_a_picture_saved_and_who_finds_it_later_are_told_the_same_seconds() -> None:
+    client = await EngineClient.connect(start=False)
+    job_id = await client.submit(params("pause=0.05"))
+    (saved,) = of_kind(await until(client, JobSaved), JobSaved)
+    (picture,) = (await client.search_gallery()).pictures
+    job = stored(job_id)
+    assert job.started_at is not None
+    assert job.ended_at is not None
+    assert saved.seconds == picture.seconds == job.ended_at - job.started_at > 0
+    await client.close()
+
+
 async def found(client: EngineClient, words: str = "", **wanted: bool) -> list[GalleryPicture]:
     return (await client.search_gallery(words, **wanted)).pictures
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import os
 import random
 import stat
@@ -134,6 +135,19 @@ def test_a_disk_without_hard_links_is_served_too(
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_where_links_are_unknown_a_name_that_cannot_be_filled_is_given_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        save(path=tmp_path / "apple.png")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_pictures_mode_follows_the_umask() -> None:
     former = os.umask(0o027)
     try:
@@ -155,6 +169,7 @@ def test_a_picture_without_parameters_says_so(tmp_path: Path) -> None:
 
 
 ENDLESS_SAVING = """
+import errno
 import os
 from sdtui.history.images import save_image
 from sdtui.params import GenerationParams

@@ -12,14 +12,14 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from sdtui.protocol.events import EngineStatus, ListedJob, QueueChanged
+from sdtui.protocol.events import GOING_ON, EngineStatus, ListedJob, QueueChanged
 from sdtui.text import clean
 from sdtui.tui.actions import QUEUE_ACTIONS, bindings
 from sdtui.tui.bridge import Client, EngineBridge
 from sdtui.tui.messages import EngineLost, EventReceived
 from sdtui.tui.screens.asking import WatchingScreen
 from sdtui.tui.stylesheets import styles_dir
-from sdtui.tui.widgets.job_list import GOING_ON, JobList
+from sdtui.tui.widgets.job_list import JobList
 from sdtui.tui.widgets.key_bar import KeyBar
 
 _HINT = "⏎ in the prompt lets a picture wait while another one is made."

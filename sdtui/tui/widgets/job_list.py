@@ -15,12 +15,11 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from sdtui.protocol.events import ListedJob
+from sdtui.protocol.events import GOING_ON, ListedJob
 from sdtui.text import clean
 
 _GAP = "  "
 _SHORTEST_PROMPT = 18
-GOING_ON = ("running", "queued")
 _STATES = {"running": "accent", "queued": "value", "failed": "error", "parked": "error"}
 """How the word for a state is styled; the others are dim."""
 

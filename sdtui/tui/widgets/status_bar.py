@@ -24,9 +24,10 @@ _WORDS = {
     "running": "running",
     "restarting": "restarting",
     "failing": "cannot start",
+    "waiting for disk": "waiting for disk",
     "stopping": "stopping",
 }
-_SIGNS = {"idle": "●", "running": "●", "lost": "×", "failing": "×"}
+_SIGNS = {"idle": "●", "running": "●", "lost": "×", "failing": "×", "waiting for disk": "×"}
 _QUEUE_WIDTH = 11
 _STATE_WIDTH = 20
 _LEAST = 32

@@ -28,6 +28,7 @@ def line(bar: StatusBar) -> str:
         ("running", "engine ● running"),
         ("restarting", "engine ○ restarting"),
         ("failing", "engine × cannot start"),
+        ("waiting for disk", "engine × waiting for disk"),
         ("stopping", "engine ○ stopping"),
     ],
 )

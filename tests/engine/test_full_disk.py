@@ -1,0 +1,155 @@
+"""A full disk costs nothing but time: no half file, no picture, no accepted job."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sdtui import paths
+from sdtui.engine import launch
+from sdtui.engine.client import EngineClient
+from sdtui.errors import EngineError
+from sdtui.params import GenerationParams
+from sdtui.protocol.events import EngineStatus, JobSaved
+from tests.engine.conftest import StartEngine
+from tests.engine.fake_engine import fill
+from tests.engine.processes import FAKE_ENGINE, wait_for
+from tests.engine.records import check_everything, history, pictures, unfinished
+from tests.engine.small_disk import small_disk
+from tests.engine.watching import of_kind, to_the_end, until
+
+PROMPTS = ("noise", "a red apple", "noise again")
+
+
+@pytest.fixture(params=["images", "data", "."])
+def folder(request: pytest.FixtureRequest, sdtui_home: Path) -> Iterator[Path]:
+    """What is on the small disk: the pictures, the database, or everything with the log."""
+    with small_disk(sdtui_home / request.param):
+        yield sdtui_home / request.param
+
+
+def params(prompt: str, seed: int = 0) -> GenerationParams:
+    return GenerationParams(prompt=prompt, num_inference_steps=2, seed=seed, width=64, height=64)
+
+
+async def until_the_engine_says(state: str) -> None:
+    client = await EngineClient.connect(start=False)
+    while client.status.state != state:
+        await until(client, EngineStatus)
+    await client.close()
+
+
+async def wait_for_pictures(client: EngineClient, job_ids: list[str]) -> None:
+    """Read on until each of these jobs has been saved."""
+    saved: list[str] = []
+    while saved != job_ids:
+        saved += [event.job_id for event in of_kind(await until(client, JobSaved), JobSaved)]
+        assert saved == job_ids[: len(saved)]
+
+
+def check_no_file_is_partial(home: Path) -> None:
+    """Every picture opens, and nothing of another one lies about."""
+    assert list(home.rglob("*.part")) == []
+    for picture in pictures():
+        assert picture.read_bytes().endswith(b"IEND\xaeB`\x82")
+
+
+@pytest.mark.parametrize("step", ["start", "announce", "write", "confirm"])
+async def test_a_disk_that_is_full_at_any_step_is_waited_for_and_every_job_is_one_picture(
+    start_fake_engine: StartEngine, sdtui_home: Path, folder: Path, step: str
+) -> None:
+    engine = start_fake_engine("900", "--fill-before", step, str(folder))
+    client = await EngineClient.connect(start=False)
+    job_ids = await client.submit_batch(params("noise"), 3)
+    await until_the_engine_says("waiting for disk")
+    command = [sys.executable, "-m", "sdtui", "queue"]
+    queue = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
+    assert "The queue waits for room on the disk" in queue.stderr
+    check_no_file_is_partial(sdtui_home)
+    with history() as database:
+        assert database.is_sound()
+    await until_the_engine_says("waiting for disk")
+    (folder / "ballast").unlink()
+    await wait_for_pictures(client, job_ids)
+    await until_the_engine_says("idle")
+    await client.close()
+    check_no_file_is_partial(sdtui_home)
+    jobs = check_everything(job_ids)
+    assert [(job.state, job.attempts) for job in jobs.values()] == [("saved", 1)] * 3
+    engine.send_signal(signal.SIGTERM)
+    assert engine.wait(20) == 0
+
+
+@pytest.mark.parametrize("folder", ["data", "."], indirect=True)
+async def test_a_job_that_a_full_disk_cannot_keep_is_refused_and_the_next_one_is_drawn(
+    start_fake_engine: StartEngine, folder: Path
+) -> None:
+    start_fake_engine()
+    client = await EngineClient.connect(start=False)
+    fill(folder)
+    with pytest.raises(EngineError) as refused:
+        await client.submit_batch(params("noise"), 3)
+    assert "disk is full" in refused.value.message
+    assert str(paths.data_dir()) in refused.value.message
+    (folder / "ballast").unlink()
+    job_id = await client.submit(params("a red apple"))
+    await wait_for_pictures(client, [job_id])
+    await client.close()
+    check_everything([job_id])
+
+
+@pytest.mark.parametrize("step", ["write", "confirm"])
+async def test_an_engine_that_is_killed_on_a_full_disk_is_followed_by_one_that_waits_for_room(
+    start_fake_engine: StartEngine, sdtui_home: Path, folder: Path, step: str
+) -> None:
+    engine = start_fake_engine("900", "--fill-before", step, str(folder))
+    client = await EngineClient.connect(start=False)
+    job_ids = await client.submit_batch(params("noise"), 2)
+    await until_the_engine_says("waiting for disk")
+    await client.close()
+    engine.kill()
+    engine.wait(20)
+    check_no_file_is_partial(sdtui_home)
+    start_fake_engine()
+    await until_the_engine_says("waiting for disk")
+    (folder / "ballast").unlink()
+    wait_for(lambda: not unfinished())
+    check_everything(job_ids)
+
+
+async def test_a_log_for_which_there_is_no_room_costs_no_picture(
+    sdtui_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "ENGINE_COMMAND", (*FAKE_ENGINE, "900"))
+    with small_disk(sdtui_home / "logs"):
+        fill(sdtui_home / "logs")
+        client = await EngineClient.connect()
+        job_ids = await client.submit_batch(params("noise"), 2)
+        await wait_for_pictures(client, job_ids)
+        assert launch.log_path().read_bytes() == b""
+        await client.shutdown()
+        await to_the_end(client)
+        await client.close()
+    check_everything(job_ids)
+
+
+async def test_an_engine_that_finds_no_room_for_a_history_says_which_disk_is_full(
+    sdtui_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "ENGINE_COMMAND", (*FAKE_ENGINE, "900"))
+    with small_disk(sdtui_home):
+        fill(sdtui_home)
+        with pytest.raises(EngineError) as refused:
+            await EngineClient.connect()
+        assert refused.value.message == f"The disk of {paths.log_dir()} is full."
+        (sdtui_home / "ballast").unlink()
+        client = await EngineClient.connect()
+        await client.shutdown()
+        await to_the_end(client)
+        await client.close()
