@@ -141,6 +141,8 @@ class EngineClient:
     async def cancel(self, job_id: str) -> None:
         """Have a job stopped before its next step; `JobCancelled` says when it did.
 
+        One that was drawn by then is saved all the same, and ends with `JobSaved`.
+
         Raises `ParameterError` when no job that runs or waits has this id, and `EngineError` when
         the engine refuses or is lost, as the next two do.
         """
@@ -164,7 +166,7 @@ class EngineClient:
     async def load_model(self, model: str, *, device: str = "auto", dtype: str = "auto") -> None:
         """Have a model loaded; `ModelLoaded` or `ModelFailed` says how it went.
 
-        Refused while jobs run or wait, which bring their own models.
+        Refused while jobs run or are about to, which bring their own models.
         """
         await self._ask(LoadModel(model=model, device=device, dtype=dtype))
 

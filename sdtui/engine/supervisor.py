@@ -60,6 +60,8 @@ from sdtui.protocol.requests import (
 log = logging.getLogger(__name__)
 
 _FAREWELL_SECONDS = 2.0
+_MOST_QUESTIONS = 16
+"""About the history at a time, for each client; the next one waits in its socket."""
 """How long the last events may take to reach the clients when the engine ends."""
 
 
@@ -173,6 +175,7 @@ class Supervisor:
         for files, and neither each other nor anything else waits for them.
         """
         decoder: Decoder[ClientRequest | GalleryRequest] = Decoder(ClientRequest | GalleryRequest)
+        room = asyncio.Semaphore(_MOST_QUESTIONS)
         async with asyncio.TaskGroup() as answers:
             while True:
                 try:
@@ -183,7 +186,9 @@ class Supervisor:
                 if request is None:
                     return
                 if isinstance(request, GalleryRequest):
-                    answers.create_task(self._answer(request, subscriber))
+                    await room.acquire()
+                    answer = answers.create_task(self._answer(request, subscriber))
+                    answer.add_done_callback(lambda _: room.release())
                     continue
                 try:
                     self._carry_out(request, subscriber)
@@ -198,6 +203,11 @@ class Supervisor:
             subscriber.send(await self._gallery_desk.answer(request))
         except SdtuiError as error:
             subscriber.send(_refusal(error, request))
+        except Exception as error:
+            # A defect; the client's other questions are answered all the same.
+            log.exception("a question about the history could not be answered")
+            reason = EngineError("The history gave no answer", f"{type(error).__name__}: {error}")
+            subscriber.send(_refusal(reason, request))
 
     def _carry_out(self, request: ClientRequest, subscriber: Subscriber) -> None:
         if isinstance(request, Shutdown):

@@ -50,30 +50,35 @@ def describe(folder: Path) -> Description:
     things = read_json(folder / "things.json")
     knows = {name: words for name in _KNOWS if (words := _strings(things.get(name)))}
     card = folder / "README.md"
-    if not card.is_file():
+    try:
+        text = card.read_text(encoding="utf-8", errors="replace")
+    except OSError:
         return Description(folder, components, knows, [], None)
-    text = card.read_text(encoding="utf-8", errors="replace")
     return Description(folder, components, knows, _items(text, "Limits"), card)
 
 
 def _component(folder: Path, name: str, class_name: str) -> Component:
-    # Where there are variants of the weights, they hold the same parameters.
-    weights = next(iter(sorted((folder / name).glob("*.safetensors"))), None)
-    if weights is None:
-        return Component(name, class_name, 0, 0)
-    return Component(name, class_name, _count_parameters(weights), weights.stat().st_size)
+    files = sorted((folder / name).glob("*.safetensors"))
+    # Variants, such as `model.fp16.safetensors`, hold the same parameters; several parts do not.
+    files = [file for file in files if file.name.count(".") == 1] or files[:1]
+    counted = [_measured(file) for file in files]
+    return Component(name, class_name, sum(p for p, _ in counted), sum(size for _, size in counted))
 
 
-def _count_parameters(file: Path) -> int:
-    """How many numbers a safetensors file says that it holds."""
-    with file.open("rb") as opened:
-        length = int.from_bytes(opened.read(8), "little")
-        header = opened.read(length) if length <= _LONGEST_HEADER else b""
+def _measured(file: Path) -> tuple[int, int]:
+    """How many numbers a safetensors file says that it holds, and its bytes."""
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            header = opened.read(length) if length <= _LONGEST_HEADER else b""
+    except OSError:
+        return 0, 0
     try:
         tensors = json.loads(header)
-        return sum(math.prod(t["shape"]) for n, t in tensors.items() if n != "__metadata__")
-    except (ValueError, AttributeError, KeyError, TypeError):
-        return 0
+        return sum(math.prod(t["shape"]) for n, t in tensors.items() if n != "__metadata__"), size
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
+        return 0, size
 
 
 def _items(card: str, heading: str) -> list[str]:
@@ -95,6 +100,6 @@ def read_json(file: Path | None) -> dict[str, Any]:
         return {}
     try:
         content = json.loads(file.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -43,7 +43,7 @@ class LoadModel(AnsweredRequest, frozen=True, kw_only=True):
     """Bring a model into memory without drawing. `device` and `dtype` may be "auto".
 
     The answer comes before the model does: `ModelLoaded` or `ModelFailed` say how it went. While
-    jobs run or wait, which bring their own models, it is refused.
+    jobs run or are about to, which bring their own models, it is refused.
     """
 
     model: str
@@ -80,7 +80,8 @@ class RunJob(Request, frozen=True, kw_only=True):
 class Cancel(AnsweredRequest, frozen=True, kw_only=True):
     """Stop a queued or running job before its next step; refused for any other job.
 
-    A running job stops some time after the answer, which `JobCancelled` tells.
+    A running job stops some time after the answer, which `JobCancelled` tells, or `JobSaved` where
+    it was drawn by then.
     """
 
     job_id: str

@@ -73,6 +73,7 @@ class TerminalDriver(LinuxDriver):
         self._answers = threading.Condition()
         self._unanswered = 0
         self._asks = False
+        self._is_gone = False
         self._hold = ExitStack()
         self._asks_again: asyncio.TimerHandle | None = None
         self.is_held = False
@@ -184,12 +185,16 @@ class TerminalDriver(LinuxDriver):
         """The terminal has said that it is well, says the thread of the input."""
         with self._answers:
             self._unanswered = max(0, self._unanswered - 1)
+            is_last = not self._unanswered
             self._answers.notify()
-        self._loop.call_soon_threadsafe(self._hear)
+        self._loop.call_soon_threadsafe(self._hear, self._in_transit, is_last)
 
-    def _hear(self) -> None:
-        """The terminal has come as far as the question."""
-        self._in_transit.answered()
+    def _hear(self, in_transit: InTransit, is_last: bool) -> None:
+        """The terminal has come as far as a question; it was the newest one if `is_last`."""
+        if in_transit is not self._in_transit:
+            # Asked before the terminal was the shell's for a while.
+            return
+        in_transit.answered(measure=is_last)
         self._ask_if_worth_it()
         if not self._in_transit.is_too_much:
             self._let_draw()
@@ -197,14 +202,15 @@ class TerminalDriver(LinuxDriver):
     def _hear_the_last(self) -> None:
         """Wait for all answers that are on the way: later, the shell would take them for typed."""
         self._asks = False
-        if self._in_transit.has_answered:
+        if self._in_transit.has_answered and not self._is_gone:
             self._ask()
             with self._answers:
                 self._answers.wait_for(lambda: not self._unanswered, _LAST_ANSWER_SECONDS)
 
     def _hold_back(self) -> None:
         """Draw nothing until the terminal has come further; ask again should its answer be lost."""
-        if self.is_held:
+        # It may have been let go of, and held again, since this was called for.
+        if self.is_held and self._asks_again is None:
             self._hold.enter_context(self._app.batch_update())
             self._asks_again = self._loop.call_later(_ASK_AGAIN_SECONDS, self._ask_again)
 
@@ -231,6 +237,8 @@ class TerminalDriver(LinuxDriver):
                 self._app.refresh()
 
     def _tell(self, number: int) -> None:
+        if number == signal.SIGHUP:
+            self._is_gone = True
         self.send_message(self.Signalled(number))
 
 

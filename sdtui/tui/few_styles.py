@@ -51,10 +51,16 @@ def _after(style: _Style, parameters: str) -> _Style:
     for code in codes:
         if code in ("", "0"):
             style = _PLAIN
-        elif code in ("38", "48"):
-            kind = next(codes)
-            colour = ";".join([code, kind, *(next(codes) for _ in range(3 if kind == "2" else 1))])
-            style = style._replace(ink=colour) if code == "38" else style._replace(paper=colour)
+        elif code in ("38", "48", "58"):
+            kind = next(codes, "")
+            parts = (next(codes, "") for _ in range(3 if kind == "2" else 1))
+            colour = ";".join([code, kind, *parts])
+            if code == "38":
+                style = style._replace(ink=colour)
+            elif code == "48":
+                style = style._replace(paper=colour)
+            else:
+                style = style._replace(rest=(*style.rest, colour))
         elif len(code) > 1 and code[-2] in "39" and ":" not in code:
             style = style._replace(ink=code)
         elif len(code) > 1 and code[-2] in "40" and ":" not in code:

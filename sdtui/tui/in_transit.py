@@ -67,11 +67,17 @@ class InTransit:
         self._asked, self._unasked = self._unasked, 0
         self._asked_since = self._unasked_since if self._asked else self._clock()
 
-    def answered(self) -> None:
-        """The terminal has come as far as the question."""
+    def answered(self, *, measure: bool = True) -> None:
+        """The terminal has come as far as the question.
+
+        Without `measure` nothing is learnt of the link: the answer may be to an earlier question.
+        """
         if self._asked is None:
             return
         now = self._clock()
+        if not measure:
+            self._asked, self._answered_at = None, now
+            return
         seconds = now - self._asked_since
         if self._round_trip is None or seconds < self._round_trip:
             self._round_trip = seconds

@@ -74,3 +74,29 @@ def test_what_is_no_list_of_words_is_left_out(tmp_path: Path) -> None:
     things = {"things": ["fox", 3, None], "styles": "flat", "examples": [["a"]], "more": ["x"]}
     (tmp_path / "things.json").write_text(json.dumps(things))
     assert describe(tmp_path).knows == {"things": ["fox"]}
+
+
+def test_variants_count_once_and_parts_all(tmp_path: Path) -> None:
+    header = json.dumps({"a": {"dtype": "F32", "shape": [2, 5], "data_offsets": [0, 40]}}).encode()
+    content = len(header).to_bytes(8, "little") + header
+    for name, files in {
+        "unet": ("x.safetensors", "x.fp16.safetensors"),
+        "vae": ("x.fp16.safetensors", "x.non_ema.safetensors"),
+        "text_encoder": ("x-00001-of-00002.safetensors", "x-00002-of-00002.safetensors"),
+    }.items():
+        (tmp_path / name).mkdir()
+        for file in files:
+            (tmp_path / name / file).write_bytes(content)
+    index = {name: ["x", "X"] for name in ("unet", "vae", "text_encoder")}
+    (tmp_path / "model_index.json").write_text(json.dumps(index))
+    assert [part.parameters for part in describe(tmp_path).components] == [10, 10, 20]
+
+
+def test_weights_that_have_gone_have_no_figures(tmp_path: Path) -> None:
+    (tmp_path / "unet").mkdir()
+    (tmp_path / "unet" / "x.safetensors").symlink_to(tmp_path / "gone")
+    (tmp_path / "README.md").symlink_to(tmp_path / "gone")
+    (tmp_path / "model_index.json").write_text(json.dumps({"unet": ["x", "X"]}))
+    about = describe(tmp_path)
+    assert [(part.parameters, part.size) for part in about.components] == [(0, 0)]
+    assert about.card is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyte
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,3 +62,11 @@ def test_the_ink_of_spaces_is_not_sent() -> None:
     text = "\x1b[31;44ma\x1b[0m\x1b[32;44m  \x1b[0m\x1b[31;44mb\x1b[0m"
 
     assert with_few_styles(text) == "\x1b[31;44ma  b\x1b[0m"
+
+
+@pytest.mark.parametrize("parameters", ["38", "48;2;1", "58;2;30;40;50", "58;5;3"])
+def test_colours_of_lines_and_broken_ones_touch_neither_ink_nor_paper(parameters: str) -> None:
+    text = f"\x1b[31ma\x1b[0m\x1b[{parameters}mb\x1b[0mc\x1b[32md\x1b[0m"
+    sent = with_few_styles(text)
+    assert sent.endswith("c\x1b[32md\x1b[0m")
+    assert parameters in sent

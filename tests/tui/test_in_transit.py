@@ -125,3 +125,22 @@ def test_little_things_at_long_intervals_hold_nothing_back() -> None:
         terminal.in_transit.answered()
 
     assert terminal.in_transit.allowance == before
+
+
+def test_an_answer_that_may_be_an_earlier_ones_teaches_nothing_and_frees_the_way() -> None:
+    terminal = SlowTerminal(50_000)
+    for _ in range(10):
+        terminal.take(20_000)
+    allowance = terminal.in_transit.allowance
+    terminal.in_transit.wrote(40_000)
+    terminal.in_transit.asked()
+    assert terminal.in_transit.is_too_much
+    terminal.clock.now += 0.001
+    terminal.in_transit.answered(measure=False)
+    assert not terminal.in_transit.is_too_much
+    assert terminal.in_transit.allowance == allowance
+    # Had the millisecond been taken for the round trip, this would be late.
+    terminal.in_transit.wrote(10)
+    terminal.in_transit.asked()
+    terminal.clock.now += ROUND_TRIP + 0.1
+    assert not terminal.in_transit.is_too_much

@@ -17,7 +17,9 @@ from sdtui.tui.renderers import Frame, Renderer
 TOLERANCE = 8
 """Of 255: what an eye does not see from one frame to the next is not sent."""
 _WAIT_SECONDS = 0.03
-"""Between two looks whether the terminal has taken in what it was sent."""
+"""Between two parts of a picture that comes little by little."""
+_HELD_SECONDS = 0.2
+"""Between two looks whether the terminal has come as far as it should have."""
 
 
 class PixelCanvas(Widget):
@@ -97,16 +99,16 @@ class PixelCanvas(Widget):
             self._pause.stop()
             self._pause = None
         if getattr(self.app._driver, "is_held", False):
-            self._wait()
+            self._wait(_HELD_SECONDS)
         elif self._frame is None or not self._write_changes(self._frame):
             if self._drawn is not None and not self.renderer.is_whole:
                 # What lies over the picture may go at any time.
                 self.renderer.draw(*self._drawn, self._tolerance)
             self.refresh()
 
-    def _wait(self) -> None:
+    def _wait(self, seconds: float = _WAIT_SECONDS) -> None:
         if self._pause is None:
-            self._pause = self.set_timer(_WAIT_SECONDS, self._go_on)
+            self._pause = self.set_timer(seconds, self._go_on)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The lines of `crop`."""
