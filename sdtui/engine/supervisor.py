@@ -60,8 +60,6 @@ from sdtui.protocol.requests import (
 log = logging.getLogger(__name__)
 
 _FAREWELL_SECONDS = 2.0
-_MOST_QUESTIONS = 16
-"""About the history at a time, for each client; the next one waits in its socket."""
 """How long the last events may take to reach the clients when the engine ends."""
 
 
@@ -175,7 +173,6 @@ class Supervisor:
         for files, and neither each other nor anything else waits for them.
         """
         decoder: Decoder[ClientRequest | GalleryRequest] = Decoder(ClientRequest | GalleryRequest)
-        room = asyncio.Semaphore(_MOST_QUESTIONS)
         async with asyncio.TaskGroup() as answers:
             while True:
                 try:
@@ -186,9 +183,7 @@ class Supervisor:
                 if request is None:
                     return
                 if isinstance(request, GalleryRequest):
-                    await room.acquire()
-                    answer = answers.create_task(self._answer(request, subscriber))
-                    answer.add_done_callback(lambda _: room.release())
+                    answers.create_task(self._answer(request, subscriber))
                     continue
                 try:
                     self._carry_out(request, subscriber)
