@@ -258,7 +258,7 @@ class HistoryScreen(WatchingScreen[GenerationParams | None]):
     def action_search(self) -> None:
         """Go to the search field."""
         self.remove_class("-full")
-        self.search.focus()
+        self.set_focus(self.search)
 
     def action_copy_path(self) -> None:
         """Copy the path of the chosen picture through the terminal (OSC 52)."""
