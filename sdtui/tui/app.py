@@ -19,6 +19,7 @@ from sdtui.tui.screens.main import MainScreen
 from sdtui.tui.screens.too_small import TooSmallScreen, is_too_small
 from sdtui.tui.stylesheets import styles_dir
 from sdtui.tui.themes import DARK, LIGHT
+from sdtui.tui.typed_in_order import TypedInOrder
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -33,7 +34,7 @@ _ANYWHERE = {"quit", "interrupt", "suspend_process"}
 """What also a terminal that is too small for the rest can be asked for."""
 
 
-class SdtuiApp(App[None]):
+class SdtuiApp(TypedInOrder[None]):
     """Watches the engine and asks it for pictures.
 
     `connect` reaches the engine, by default the user's own; `start` is what the prompts and
@@ -91,7 +92,7 @@ class SdtuiApp(App[None]):
         """No other screen comes over the sentence about a terminal that is too small."""
         return action in _ANYWHERE or not isinstance(self.screen, TooSmallScreen)
 
-    async def on_event(self, event: events.Event) -> None:
+    async def hand_out(self, event: events.Key | events.Paste) -> None:
         """What is pasted into a search is shown as it stands there, so it is cleaned before."""
         if isinstance(event, events.Paste):
             from textual.widgets import Input
@@ -99,7 +100,7 @@ class SdtuiApp(App[None]):
             if isinstance(self.focused, Input):
                 lines = event.text.replace("\r\n", "\n").replace("\r", "\n")
                 event.text = clean(lines)
-        await super().on_event(event)
+        await super().hand_out(event)
 
     def get_system_commands(self, screen: Screen[None]) -> Iterable[SystemCommand]:
         """The palette's entries: the registry."""

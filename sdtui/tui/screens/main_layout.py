@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.style import Style
@@ -40,11 +39,6 @@ class MainLayout(AskingScreen[None]):
     """What tells of a run. It is there from `fill` on."""
 
     AUTO_FOCUS = "#prompt"
-    # What is typed right behind Tab is for the next pane, so nothing may be handed out before it.
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "app.focus_next", "Next pane", show=False, priority=True),
-        Binding("shift+tab", "app.focus_previous", "Previous pane", show=False, priority=True),
-    ]
     HORIZONTAL_BREAKPOINTS = WIDTHS
     VERTICAL_BREAKPOINTS = HEIGHTS
 

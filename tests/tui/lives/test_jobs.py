@@ -66,8 +66,8 @@ def steps_in(told: list[str]) -> list[int]:
 
 
 def tall_interface() -> Terminal:
-    """High enough for the whole log."""
-    return interface(columns=160, lines=70)
+    """High enough for the whole log, and for what the model said before it."""
+    return interface(columns=160, lines=90)
 
 
 def wait_for_log(terminal: Terminal, seed: int, steps: int) -> list[str]:
