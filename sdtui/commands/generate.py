@@ -12,10 +12,24 @@ from sdtui.commands import delivery
 from sdtui.commands.output import EventLines, Reporter, note, print_path
 from sdtui.errors import ParameterError
 from sdtui.models import catalogue
-from sdtui.params import SCHEDULERS, GenerationParams, random_seed, scheduler_name, validate
+from sdtui.params import (
+    MAX_BATCH,
+    MAX_GUIDANCE,
+    MAX_SIZE,
+    MAX_STEPS,
+    MIN_SIZE,
+    MIN_STEPS,
+    SCHEDULERS,
+    SIZE_MULTIPLE,
+    GenerationParams,
+    random_seed,
+    scheduler_name,
+    validate,
+)
 
 _DEFAULTS = GenerationParams(prompt="defaults")
 _DTYPES = ("auto", "float32", "float16", "bfloat16")
+_SIZE_HELP = f"In pixels, {MIN_SIZE} to {MAX_SIZE}, by {SIZE_MULTIPLE}."
 _OPTIONS = {"num_inference_steps": "steps"}
 """The fields whose option has another name."""
 
@@ -38,12 +52,12 @@ def generate(
         str, typer.Option(help=f"One of {', '.join(SCHEDULERS)}; in any case.")
     ] = _DEFAULTS.scheduler,
     steps: Annotated[
-        int, typer.Option(help="Steps of denoising, 1 to 200.")
+        int, typer.Option(help=f"Steps of denoising, {MIN_STEPS} to {MAX_STEPS}.")
     ] = _DEFAULTS.num_inference_steps,
     guidance_scale: Annotated[
         float | None,
         typer.Option(
-            help="How strongly the prompt pulls; 1 and less: not at all.",
+            help=f"How strongly the prompt pulls, to {MAX_GUIDANCE:g}; 1 and less: not at all.",
             show_default="what suits the model",
         ),
     ] = None,
@@ -52,14 +66,16 @@ def generate(
         typer.Option(help="The same seed draws the same picture.", show_default="random"),
     ] = None,
     width: Annotated[
-        int | None, typer.Option(help="In pixels, by eights.", show_default="the model's own")
+        int | None, typer.Option(help=_SIZE_HELP, show_default="the model's own")
     ] = None,
     height: Annotated[
-        int | None, typer.Option(help="In pixels, by eights.", show_default="the model's own")
+        int | None, typer.Option(help=_SIZE_HELP, show_default="the model's own")
     ] = None,
     batch: Annotated[
         int,
-        typer.Option("--batch", "-n", help="How many pictures; each has the next seed."),
+        typer.Option(
+            "--batch", "-n", help=f"How many pictures, to {MAX_BATCH}; each has the next seed."
+        ),
     ] = 1,
     output: Annotated[
         Path | None,

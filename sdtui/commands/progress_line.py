@@ -19,12 +19,15 @@ from sdtui.protocol.events import (
     JobQueued,
     JobSaved,
     JobStarted,
+    PromptTokenized,
     SavingDelayed,
     StepCompleted,
+    TokenizedText,
 )
 from sdtui.text import clean
 
 _MEGABYTE = 1_000_000
+_LONGEST_CUT = 200
 
 
 class ProgressLine:
@@ -37,6 +40,7 @@ class ProgressLine:
         self._count = count
         self._queued = False
         self._begun: list[str] = []
+        self._cut: set[str] = set()
         console = Console(stderr=True, highlight=False)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
@@ -63,6 +67,9 @@ class ProgressLine:
                 self._queued = True
             case JobStarted(job_id=job_id) if job_id not in self._begun:
                 self._begun.append(job_id)
+            case PromptTokenized():
+                self._tell_what_was_cut("prompt", event.prompt)
+                self._tell_what_was_cut("negative prompt", event.negative_prompt)
             case DownloadProgressed():
                 self._say(
                     f"downloading {event.file}, MB",
@@ -89,6 +96,14 @@ class ProgressLine:
                 self._progress.update(self._task, description="stopped")
             case JobFailed():
                 self._progress.update(self._task, description="failed")
+
+    def _tell_what_was_cut(self, name: str, text: TokenizedText) -> None:
+        """Once, above the line: the pictures of a batch have the same prompts."""
+        if text.cut and name not in self._cut:
+            self._cut.add(name)
+            cut = clean(text.cut.strip(), limit=_LONGEST_CUT)
+            words = f"sdtui: the {name} is too long; the model does not see its end: {cut}"
+            self._progress.console.print(words, markup=False, soft_wrap=True)
 
     def _say(
         self, stage: str, completed: int = 0, total: int | None = None, rate: str = ""

@@ -157,6 +157,19 @@ def test_a_batch_in_process_is_numbered_and_has_the_following_seeds(
     assert (told.count("ModelLoaded"), told.count("JobSaved")) == (1, 2)
 
 
+def test_what_the_model_does_not_see_of_a_prompt_is_told_once(
+    sdtui: Callable, tmp_path: Path
+) -> None:
+    output = tmp_path / "long.png"
+    prompt = "apple " * 80 + "[bold]pear"
+    outcome = sdtui("generate", prompt, "-n", "2", "--in-process", "-o", str(output), *QUICK)
+    assert outcome.code == 0
+    told = [line for line in outcome.err.splitlines() if "too long" in line]
+    assert len(told) == 1
+    assert told[0].startswith("sdtui: the prompt is too long; the model does not see its end: ")
+    assert told[0].endswith("[bold]pear")
+
+
 def test_a_broken_model_is_the_models_fault(sdtui: Callable, tmp_path: Path) -> None:
     outcome = sdtui("generate", "x", "--model", str(tmp_path), "--in-process")
     assert outcome.code == 3

@@ -6,8 +6,10 @@ from collections import Counter
 
 import pytest
 
-from sdtui.tui.actions import ACTIONS, HISTORY_ACTIONS, QUEUE_ACTIONS, Action
+from sdtui.tui.actions import ACTIONS, Action
+from sdtui.tui.history_actions import HISTORY_ACTIONS
 from sdtui.tui.preview_actions import PREVIEW_ACTIONS
+from sdtui.tui.queue_actions import QUEUE_ACTIONS
 from sdtui.tui.screens.help import HelpScreen
 from tests.tui.stage import opened, params
 

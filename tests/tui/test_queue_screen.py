@@ -6,7 +6,7 @@ import pytest
 
 from sdtui.errors import EngineError
 from sdtui.protocol.events import ListedJob, QueueChanged
-from sdtui.tui.actions import QUEUE_ACTIONS
+from sdtui.tui.queue_actions import QUEUE_ACTIONS
 from sdtui.tui.screens.queue import QueueScreen
 from tests.tui.fake_engine import FakeEngineClient, listed
 from tests.tui.stage import Stage, opened, params

@@ -13,8 +13,10 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from sdtui.tui.actions import ACTIONS, HISTORY_ACTIONS, QUEUE_ACTIONS, key_name
+from sdtui.tui.actions import ACTIONS, key_name
+from sdtui.tui.history_actions import HISTORY_ACTIONS
 from sdtui.tui.preview_actions import PREVIEW_ACTIONS
+from sdtui.tui.queue_actions import QUEUE_ACTIONS
 from sdtui.tui.stylesheets import styles_dir
 
 _KEYS_WIDTH, _NAME_WIDTH, _NARROWEST = 9, 17, 20

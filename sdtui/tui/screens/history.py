@@ -18,8 +18,9 @@ from sdtui.params import GenerationParams
 from sdtui.protocol.events import JobSaved
 from sdtui.protocol.gallery import PAGE_PICTURES, GalleryPicture
 from sdtui.text import clean
-from sdtui.tui.actions import HISTORY_ACTIONS, bindings
+from sdtui.tui.actions import bindings
 from sdtui.tui.bridge import Client, EngineBridge
+from sdtui.tui.history_actions import HISTORY_ACTIONS
 from sdtui.tui.messages import EngineConnected, EngineLost, EventReceived
 from sdtui.tui.run_view import shown_path
 from sdtui.tui.screens.asking import WatchingScreen

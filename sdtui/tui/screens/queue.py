@@ -14,9 +14,10 @@ from textual.widgets import Static
 
 from sdtui.protocol.events import GOING_ON, EngineStatus, ListedJob, QueueChanged
 from sdtui.text import clean
-from sdtui.tui.actions import QUEUE_ACTIONS, bindings
+from sdtui.tui.actions import bindings
 from sdtui.tui.bridge import Client, EngineBridge
 from sdtui.tui.messages import EngineLost, EventReceived
+from sdtui.tui.queue_actions import QUEUE_ACTIONS
 from sdtui.tui.screens.asking import WatchingScreen
 from sdtui.tui.stylesheets import styles_dir
 from sdtui.tui.widgets.job_list import JobList

@@ -141,7 +141,7 @@ class Preview(Container):
         """Show pictures in another way; which one it is."""
         self.choice.next()
         self.viewer.change_renderer()
-        return self.renderer_name
+        return self._renderer_words
 
     # What the pane shows -----------------------------------------------------------------------
 
@@ -251,8 +251,11 @@ class Preview(Container):
 
     def link_figures(self) -> str:
         """The renderer, and what its pictures take: for the status line."""
-        automatic = " (auto)" if self.choice.wanted == AUTO else ""
-        return "  ".join([f"{self.renderer_name}{automatic}", *self.link.figures()])
+        return "  ".join([self._renderer_words, *self.link.figures()])
+
+    @property
+    def _renderer_words(self) -> str:
+        return f"{self.renderer_name}{' (auto)' if self.choice.wanted == AUTO else ''}"
 
     def _picture_caption(self, width: int, height: int) -> str:
         size = f"{width}×{height}"
