@@ -19,7 +19,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pyte
@@ -28,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks._pseudo_terminal import ANSWERS, QUESTION, SDTUI, start
 from sdtui.engine.client import EngineClient
+from sdtui.errors import ParameterError
 from sdtui.params import GenerationParams
 from sdtui.protocol.events import PreviewReady, StepCompleted
 
@@ -113,6 +115,13 @@ async def _count(client: EngineClient, counts: dict[str, int]) -> None:
                 counts["previews"] += 1
 
 
+async def cancel_what_is_left(client: EngineClient, jobs: Iterable[str]) -> None:
+    """Cancel those of the jobs that have not ended meanwhile."""
+    for job in jobs:
+        with suppress(ParameterError):
+            await client.cancel(job)
+
+
 async def measure(keys: int, idle: bool) -> bool:
     """Type, measure and print; whether the limit holds."""
     client = await EngineClient.connect(start=True)
@@ -136,8 +145,7 @@ async def measure(keys: int, idle: bool) -> bool:
         await asyncio.sleep(1)
         seconds = time.perf_counter() - started
         steps, received = counts["steps"] - steps, app.received - received
-        for job in jobs:
-            await client.cancel(job)
+        await cancel_what_is_left(client, jobs)
     finally:
         await app.close()
         await client.shutdown(force=True)

@@ -28,7 +28,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks.key_to_paint import ALPHABET, Pty
+from benchmarks.key_to_paint import ALPHABET, Pty, cancel_what_is_left
 from sdtui import paths
 from sdtui.engine.client import EngineClient, stop_engine
 from sdtui.params import GenerationParams
@@ -121,8 +121,7 @@ async def measure_keys(server: SshServer, setting: Setting, keys: int) -> bool:
             started, carried = time.perf_counter(), link.carried
             latencies = await type_along(app, keys)
             rate = (link.carried - carried) / (time.perf_counter() - started)
-            for job_id in jobs:
-                await client.cancel(job_id)
+            await cancel_what_is_left(client, jobs)
     await client.close()
     lost = keys - len(latencies)
     p50, p99 = statistics.median(latencies), latencies[-(len(latencies) // 100) - 1]
