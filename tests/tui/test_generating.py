@@ -91,6 +91,7 @@ async def test_events_of_another_job_do_not_reach_the_screen() -> None:
     async with opened(FakeEngineClient(stop_after=12), start=params()) as stage:
         await stage.press("enter")
         await stage.until_shown("12/25")
+        await stage.until_shown("x0 at step 12")
         stage.engine.tell(*step("an-older-job", params(), 20), idle_status(queued=7))
         await stage.until_shown("queue 7")
         assert "12/25" in stage.text
