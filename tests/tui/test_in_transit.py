@@ -5,38 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sdtui.tui.in_transit import InTransit
-
-ROUND_TRIP = 0.15
-
-
-class Clock:
-    """A clock that the test turns."""
-
-    now = 50.0
-
-    def __call__(self) -> float:
-        """The time."""
-        return self.now
-
-
-class SlowTerminal:
-    """Answers when all before the question has come over a link of so many bytes a second."""
-
-    def __init__(self, rate: float) -> None:
-        self.clock = Clock()
-        self.in_transit = InTransit(self.clock)
-        self._rate = rate
-        self.in_transit.asked()
-        self.clock.now += ROUND_TRIP
-        self.in_transit.answered()
-
-    def take(self, size: int) -> None:
-        """One piece, and its answer."""
-        self.in_transit.wrote(size)
-        assert self.in_transit.wants_to_ask
-        self.in_transit.asked()
-        self.clock.now += ROUND_TRIP + size / self._rate
-        self.in_transit.answered()
+from tests.tui.slow_terminal import ROUND_TRIP, Clock, SlowTerminal
 
 
 @pytest.mark.parametrize("rate", [50_000, 250_000, 5_000_000])

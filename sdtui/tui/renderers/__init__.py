@@ -35,7 +35,7 @@ class Renderer(Protocol):
 
     name: ClassVar[str]
     is_whole: bool
-    """Whether all of the last frame was taken; if not, it is to be drawn again."""
+    """Whether all of the last frame was taken or written; if not, it is to be drawn again."""
 
     @property
     def pixels(self) -> tuple[int, int]:
@@ -64,8 +64,11 @@ class Renderer(Protocol):
         """
         ...
 
-    def overlay(self, column: int, row: int) -> str:
-        """What a terminal needs besides the strips, sent behind them; nothing for most."""
+    def overlay(self, column: int, row: int, most: float = inf) -> str:
+        """What a terminal needs besides the strips, sent behind them; nothing for most.
+
+        `most` is as in `draw`.
+        """
         ...
 
     def end(self) -> str:

@@ -48,7 +48,7 @@ class AsciiRamp:
         """The lines are short enough for the compositor, which has the theme's colours."""
         return None
 
-    def overlay(self, column: int, row: int) -> str:
+    def overlay(self, column: int, row: int, most: float = inf) -> str:
         """Cells are all there is."""
         return ""
 

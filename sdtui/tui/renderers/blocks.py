@@ -198,7 +198,7 @@ class Blocks(ABC):
         pen.write(self._grid.cells(self._changed, self.CHARACTERS), moves)
         return pen.text()
 
-    def overlay(self, column: int, row: int) -> str:
+    def overlay(self, column: int, row: int, most: float = inf) -> str:
         """Cells are all there is."""
         return ""
 

@@ -132,7 +132,7 @@ class Kitty:
         """The pixels; the cells stay as they are."""
         return self.overlay(column, row)
 
-    def overlay(self, column: int, row: int) -> str:
+    def overlay(self, column: int, row: int, most: float = inf) -> str:
         """The pixels, unless the terminal has them."""
         if self._frame is None or self._is_sent:
             return ""

@@ -8,11 +8,9 @@ goes, and the picture is sent again behind them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
-from typing import TYPE_CHECKING, Any, ClassVar
+from math import ceil, gcd, inf
+from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from textual.strip import Strip
 
@@ -20,12 +18,11 @@ from sdtui.tui.renderers import Frame
 from sdtui.tui.renderers.half_blocks import HalfBlocks
 from sdtui.tui.renderers.pixel_strip import PixelStrip
 from sdtui.tui.renderers.scaling import scaled
+from sdtui.tui.renderers.sixel_code import LINE, Palette, encode
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-BAND = 6
-"""Lines of pixels in a line of sixels."""
 COLOURS = 255
 PREVIEW_COLOURS = 64
 """Fewer colours make longer runs of one, and so fewer bytes."""
@@ -36,41 +33,54 @@ MOST_PER_PICTURE_CELL = 480
 """Characters of what is not followed by another at once: all but noise has its every pixel."""
 BLOCKS = (1, 2, 4, 8)
 
+MOST_BANDS = 12
+"""Terminals keep only so many pictures at once; xterm keeps 16."""
+MOMENTS = 6
+"""A band takes as long as so many of the moments in which keys are to be echoed: about half a
+second, as a preview may. In less, too little would be seen of it."""
+
 
 class _CoveringStrip(PixelStrip):
-    """Half blocks that say when they were painted over the picture."""
+    """Half blocks that say when they were painted over a row of the picture."""
 
-    __slots__ = ("_renderer",)
+    __slots__ = ("_missing", "_row")
 
-    def __init__(self, pixels: PixelStrip, renderer: Sixel) -> None:
+    def __init__(self, pixels: PixelStrip, row: int, missing: set[int]) -> None:
         super().__init__(pixels._cells, pixels._codes)
-        self._renderer = renderer
+        self._row = row
+        self._missing = missing
 
     def _part(self, start: int, end: int) -> Strip:
         part = PixelStrip(self._cells.part(start, end), self._codes)
-        return _CoveringStrip(part, self._renderer)
+        return _CoveringStrip(part, self._row, self._missing)
 
     def render(self, console: Console) -> str:
         """The half blocks."""
-        self._renderer.is_covered = True
+        self._missing.add(self._row)
         return super().render(console)
 
 
 class Sixel:
-    """Sends each frame whole, at the terminal's own resolution; `cell` is a cell's in pixels."""
+    """Sends pictures at the terminal's own resolution; `cell` is a cell's size in its pixels.
+
+    A preview is one Sixel image. So is a picture where the link takes it in at once; else it comes
+    in bands, from top to bottom, each an image of its own that holds no key up for longer than a
+    preview, and as fine as that allows.
+    """
 
     name: ClassVar[str] = "sixel"
-    is_whole = True
 
     def __init__(self, cell: tuple[int, int]) -> None:
         self._cell = cell
-        self._half_blocks = HalfBlocks()
         self._frame: Frame | None = None
         self._cells = (0, 0)
-        self._colours = COLOURS
-        self._most_per_cell = MOST_PER_PICTURE_CELL
+        self._tolerance = 0
+        self._most = inf
+        self._missing: set[int] = set()
         self._strips: list[Strip] = []
-        self.is_covered = True
+        self._palette: Palette | None = None
+        self._blocks: dict[int, Image.Image] = {}
+        self.is_whole = True
 
     @property
     def pixels(self) -> tuple[int, int]:
@@ -80,98 +90,97 @@ class Sixel:
     def draw(
         self, frame: Frame, columns: int, rows: int, tolerance: int = 0, most: float = inf
     ) -> None:
-        """Take the frame as the one to send."""
-        self._frame = frame
+        """Take the frame as the one to send, or go on with it where it is that already."""
+        self._most = most
+        self.is_whole = True
+        if frame is self._frame and ((columns, rows), tolerance) == (self._cells, self._tolerance):
+            return
+        self._frame, self._cells, self._tolerance = frame, (columns, rows), tolerance
+        self._missing.update(range(rows))
         self._strips = []
-        self._cells = (columns, rows)
-        self._colours = PREVIEW_COLOURS if tolerance else COLOURS
-        self._most_per_cell = MOST_PER_CELL if tolerance else MOST_PER_PICTURE_CELL
-        self.is_covered = True
+        self._palette = None
+        self._blocks.clear()
 
     def strips(self) -> Sequence[Strip]:
         """Half blocks, for a moment or for as long as something lies over the picture."""
         if self._frame is not None and not self._strips:
-            self._half_blocks.draw(self._frame, *self._cells)
-            self._strips = [_CoveringStrip(pixels, self) for pixels in self._half_blocks.strips()]
+            half_blocks = HalfBlocks()
+            half_blocks.draw(self._frame, *self._cells, most=self._most)
+            self._strips = [
+                _CoveringStrip(pixels, row, self._missing)
+                for row, pixels in enumerate(half_blocks.strips())
+            ]
         return self._strips
 
     def changes(self, column: int, row: int) -> str | None:
         """The picture; the cells below it stay as they are."""
-        return self.overlay(column, row)
+        return self.overlay(column, row, self._most)
 
-    def overlay(self, column: int, row: int) -> str:
-        """The picture, unless it is on the screen."""
-        if self._frame is None or not self.is_covered:
-            return ""
-        self.is_covered = False
-        width, height = self._cells[0] * self._cell[0], self._cells[1] * self._cell[1]
-        # A line of sixels that reached below the last cell would scroll the screen.
-        lines = max(BAND, height - height % BAND)
-        most = self._cells[0] * self._cells[1] * self._most_per_cell
-        for block in BLOCKS:
-            picture = scaled(self._frame, max(1, width // block), max(1, height // block))
-            picture = picture.resize((width, height), Image.Resampling.NEAREST)
-            picture = picture.crop((0, 0, width, lines))
-            sequence = encode(picture, self._colours)
-            if len(sequence) <= most:
+    def overlay(self, column: int, row: int, most: float = inf) -> str:
+        """What the screen lacks of the picture, or as much of it as may be sent now."""
+        self.is_whole = True
+        at_once = inf if self._tolerance else most * MOMENTS
+        room = at_once
+        parts: list[str] = []
+        for band in self._bands(at_once):
+            if self._missing.isdisjoint(band):
+                continue
+            largest = min(at_once, self._largest(len(band)))
+            if parts and largest > room:
+                self.is_whole = False
                 break
-        return f"\x1b[{row + 1};{column + 1}H{sequence}"
+            sequence = self._encoded(band, largest)
+            parts.append(f"\x1b[{row + band.start + 1};{column + 1}H{sequence}")
+            room -= len(sequence)
+            self._missing.difference_update(band)
+        return "".join(parts)
 
     def end(self) -> str:
         """Whatever is painted next takes the pixels away."""
         return ""
 
+    def _bands(self, at_once: float) -> list[range]:
+        """The rows of each band. All but the last are whole lines of sixels."""
+        rows = self._cells[1]
+        if self._largest(rows) <= at_once:
+            return [range(rows)]
+        whole = LINE // gcd(LINE, self._cell[1])
+        step = whole * ceil(rows / whole / MOST_BANDS)
+        return [range(start, min(start + step, rows)) for start in range(0, rows, step)]
 
-def encode(picture: Image.Image, colours: int) -> str:
-    """A picture, its height a multiple of six, as a Sixel sequence of at most so many colours."""
-    width, height = picture.size
-    palette, indices = _in_colours(picture, colours)
-    percent = np.round(palette * (100 / 255)).astype(int).tolist()
-    parts = [f'\x1bP0;1;0q"1;1;{width};{height}']
-    for number in np.unique(indices).tolist():
-        red, green, blue = percent[number]
-        parts.append(f"#{number};2;{red};{green};{blue}")
-    for start in range(0, height, BAND):
-        parts.append(_band(indices[start : start + BAND]))
-    return "".join([*parts, "\x1b\\"])
+    def _largest(self, rows: int) -> int:
+        """The most characters for so many rows."""
+        per_cell = MOST_PER_CELL if self._tolerance else MOST_PER_PICTURE_CELL
+        return self._cells[0] * rows * per_cell
 
+    def _encoded(self, band: range, most: float) -> str:
+        """The rows of a band, in blocks of pixels where they would take more than `most`."""
+        top, bottom = band.start * self._cell[1], band.stop * self._cell[1]
+        if band.stop == self._cells[1]:
+            # A line of sixels that reached below the last cell would scroll the screen.
+            bottom = max(top + LINE, bottom - (bottom - top) % LINE)
+        for block in BLOCKS:
+            picture = self._in_blocks(block)
+            sequence = encode(picture.crop((0, top, picture.width, bottom)), self._colours)
+            if len(sequence) <= most:
+                break
+        return sequence
 
-def _in_colours(picture: Image.Image, colours: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The colours that suit the picture, (n, 3), and each pixel's number.
+    def _in_blocks(self, block: int) -> Image.Image:
+        """The frame in the terminal's pixels, in squares of so many of them."""
+        if block not in self._blocks:
+            assert self._frame is not None
+            width, height = (
+                cells * side for cells, side in zip(self._cells, self._cell, strict=True)
+            )
+            picture = scaled(self._frame, max(1, width // block), max(1, height // block))
+            self._blocks[block] = picture.resize((width, height), Image.Resampling.NEAREST)
+        return self._blocks[block]
 
-    They are chosen from a small copy; a table of 32×32×32 then finds each pixel's nearest.
-    """
-    small = picture.reduce(max(1, min(picture.size) // 64))
-    few = small.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    palette = np.array(few.getpalette(), dtype=np.uint8).reshape(-1, 3)
-    levels = np.arange(32, dtype=np.uint8) * 8 + 4
-    cube = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1)
-    nearest = Image.fromarray(cube.reshape(32, 1024, 3)).quantize(
-        palette=few, dither=Image.Dither.NONE
-    )
-    table = np.asarray(nearest).reshape(-1)
-    pixels = np.asarray(picture).astype(np.uint16) >> 3
-    return palette, table[pixels[..., 0] << 10 | pixels[..., 1] << 5 | pixels[..., 2]]
-
-
-def _band(pixels: NDArray[Any]) -> str:
-    """Six lines of pixels: for each of their colours, in runs, which of the six have it."""
-    numbers = np.unique(pixels)
-    bits = (pixels[None] == numbers[:, None, None]) << np.arange(BAND)[None, :, None]
-    sixels = bits.sum(axis=1) + 63  # (colours, width)
-    starts = np.ones(sixels.shape, dtype=bool)
-    starts[:, 1:] = sixels[:, 1:] != sixels[:, :-1]
-    places = np.flatnonzero(starts)
-    lengths = np.diff(places, append=sixels.size).tolist()
-    characters = sixels.reshape(-1)[places].astype(np.uint8).tobytes().decode("ascii")
-    begins = (places % sixels.shape[1] == 0).tolist()
-    parts = []
-    line = iter(numbers.tolist())
-    for character, length, begins_line in zip(characters, lengths, begins, strict=True):
-        if begins_line:
-            parts.append(f"$#{next(line)}")
-        if length > 3:
-            parts.append(f"!{length}{character}")
-        else:
-            parts.append(character * length)
-    return "".join(parts)[1:] + "-"
+    @property
+    def _colours(self) -> Palette:
+        """The same for all bands, so that they do not differ where they meet."""
+        if self._palette is None:
+            colours = PREVIEW_COLOURS if self._tolerance else COLOURS
+            self._palette = Palette(self._in_blocks(1), colours)
+        return self._palette

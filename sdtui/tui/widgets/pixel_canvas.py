@@ -98,7 +98,7 @@ class PixelCanvas(Widget):
         if self._pause is not None:
             self._pause.stop()
             self._pause = None
-        if getattr(self.app._driver, "is_held", False):
+        if self._is_held:
             self._wait(_HELD_SECONDS)
         elif self._frame is None or not self._write_changes(self._frame):
             if self._drawn is not None and not self.renderer.is_whole:
@@ -109,6 +109,21 @@ class PixelCanvas(Widget):
     def _wait(self, seconds: float = _WAIT_SECONDS) -> None:
         if self._pause is None:
             self._pause = self.set_timer(seconds, self._go_on)
+
+    def _wait_for_the_rest(self) -> None:
+        if not self.renderer.is_whole:
+            self._wait()
+
+    @property
+    def _is_held(self) -> bool:
+        """Whether nothing is to be drawn before the terminal has come further."""
+        return getattr(self.app._driver, "is_held", False)
+
+    @property
+    def _most(self) -> float:
+        """How many bytes may be written now without a key having to wait for them."""
+        most: float = getattr(self.app._driver, "allowance", inf)
+        return most
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The lines of `crop`."""
@@ -131,10 +146,7 @@ class PixelCanvas(Widget):
 
     def _draw_more(self) -> None:
         if self._drawn is not None:
-            most = getattr(self.app._driver, "allowance", inf)
-            self.renderer.draw(*self._drawn, self._tolerance, most)
-            if not self.renderer.is_whole:
-                self._wait()
+            self.renderer.draw(*self._drawn, self._tolerance, self._most)
 
     def _write_changes(self, frame: Frame) -> bool:
         """Bring the screen up to date past the compositor; false where only that one can."""
@@ -150,6 +162,7 @@ class PixelCanvas(Widget):
             return False
         self._write(changes)
         self._tell(len(changes.encode()), whole=False)
+        self._wait_for_the_rest()
         return True
 
     def _complete(self) -> None:
@@ -157,8 +170,14 @@ class PixelCanvas(Widget):
         if self._drawn is None:
             return
         place = self._clear_view()
-        overlay = self.renderer.overlay(*place.offset) if place is not None else ""
-        self._write(overlay)
+        overlay = ""
+        if self._is_held:
+            # The strips alone are as much as the terminal takes in at once.
+            self._wait(_HELD_SECONDS)
+        elif place is not None:
+            overlay = self.renderer.overlay(*place.offset, self._most)
+            self._write(overlay)
+        self._wait_for_the_rest()
         if self._frame is not self._painted:
             lines = sum(_size(strip) for strip in self.renderer.strips())
             self._tell(lines + len(overlay.encode()), whole=True)

@@ -15,12 +15,12 @@ from rich.console import Console
 from sdtui.tui.renderers import Frame
 from sdtui.tui.renderers.kitty import MARKS, Kitty
 from sdtui.tui.renderers.scaling import scaled
-from sdtui.tui.renderers.sixel import Sixel, encode
+from sdtui.tui.renderers.sixel import Sixel
+from sdtui.tui.renderers.sixel_code import Palette, encode
+from tests.tui.widgets.sixel_screen import unsixel
 
 CONSOLE = Console(color_system="truecolor", force_terminal=True)
 _COMMAND = re.compile(r"\x1b_G([^;]*);([^\x1b]*)\x1b\\")
-
-_SIXEL_TOKEN = re.compile(r"#(\d+)(?:;2;(\d+);(\d+);(\d+))?|!(\d+)([?-~])|([?-~])|([$-])")
 
 
 def noise(width: int, height: int, seed: int = 0) -> Frame:
@@ -121,37 +121,11 @@ def test_an_export_shows_the_picture_in_half_blocks() -> None:
         assert first.style.bgcolor.triplet == (200, 10, 20)
 
 
-def unsixel(data: str) -> np.ndarray:
-    """The pixels of a Sixel sequence, as a terminal reads it."""
-    head = re.match(r'\x1bP0;1;0q"1;1;(\d+);(\d+)', data)
-    assert head
-    assert data.endswith("\x1b\\")
-    width, height = int(head[1]), int(head[2])
-    pixels = np.full((height, width, 3), -1)
-    palette: dict[int, tuple[int, ...]] = {}
-    colour, x, y = 0, 0, 0
-    for token in _SIXEL_TOKEN.finditer(data, head.end(), len(data) - 2):
-        if token[1]:
-            colour = int(token[1])
-            if token[2]:
-                palette[colour] = tuple(round(int(token[n]) * 2.55) for n in (2, 3, 4))
-        elif token[8]:
-            x = 0
-            y += 6 if token[8] == "-" else 0
-        else:
-            count, sixel = (int(token[5]), token[6]) if token[5] else (1, token[7])
-            for bit in range(6):
-                if ord(sixel) - 63 >> bit & 1:
-                    pixels[y + bit, x : x + count] = palette[colour]
-            x += count
-    return pixels
-
-
 @pytest.mark.parametrize("size", [(30, 12), (7, 6), (1, 18), (200, 96)])
 def test_sixel_shows_every_pixel_in_nearly_its_colour(size: tuple[int, int]) -> None:
     smooth = scaled(noise(4, 4), *size)
 
-    shown = unsixel(encode(smooth, 255))
+    shown = unsixel(encode(smooth, Palette(smooth, 255)))
 
     assert shown.shape == (size[1], size[0], 3)
     assert shown.min() >= 0
