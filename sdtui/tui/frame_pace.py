@@ -62,7 +62,7 @@ class FramePace:
         driver = self._widget.app._driver
         if driver is not None and not self._widget.app.is_headless:
             driver.write(_QUESTION)
-            self._asked_at, self._asked_whole, self._asked_size = monotonic(), whole, size
+        self._asked_at, self._asked_whole, self._asked_size = monotonic(), whole, size
         if self._terminal_answers:
             self._asked = self._widget.set_timer(_ANSWER_SECONDS, self._no_answer)
         else:

@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass, replace
 
 ZOOMS = (1, 2, 3, 4, 6, 8, 12, 16)
-_FINEST_CHARACTER = 6
-"""A sextant's pixels."""
 _PAN = 1 / 8
 """Of what is seen, by one key."""
 
@@ -23,11 +21,6 @@ class Pane:
     rows: int
     aspect: float
     pixels: tuple[int, int]
-
-    @property
-    def has_true_pixels(self) -> bool:
-        """Whether the terminal is sent pixels, not characters that divide a cell."""
-        return math.prod(self.pixels) > _FINEST_CHARACTER
 
 
 @dataclass(frozen=True)

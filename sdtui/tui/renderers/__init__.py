@@ -34,6 +34,8 @@ class Renderer(Protocol):
     """
 
     name: ClassVar[str]
+    is_scaled_by_terminal: ClassVar[bool]
+    """Whether fewer of its pixels fill as many cells, and are fewer bytes."""
     is_whole: bool
     """Whether all of the last frame was taken or written; if not, it is to be drawn again."""
 

@@ -20,6 +20,7 @@ class AsciiRamp:
     """Renders luminance in ten characters. On a dark ground the densest one is the brightest."""
 
     name: ClassVar[str] = "ascii"
+    is_scaled_by_terminal: ClassVar[bool] = False
     pixels = (1, 1)
     is_whole = True
 

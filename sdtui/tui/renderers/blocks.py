@@ -86,6 +86,7 @@ class Blocks(ABC):
     """Shows pictures in characters that divide a cell into `WIDE` by `HIGH` pixels."""
 
     name: ClassVar[str]
+    is_scaled_by_terminal: ClassVar[bool] = False
     WIDE: ClassVar[int]
     HIGH: ClassVar[int]
     CHARACTERS: ClassVar[str]

@@ -87,6 +87,7 @@ class Kitty:
     """
 
     name: ClassVar[str] = "kitty"
+    is_scaled_by_terminal: ClassVar[bool] = True
     is_whole = True
 
     def __init__(self, cell: tuple[int, int] | None = None, *, in_tmux: bool = False) -> None:

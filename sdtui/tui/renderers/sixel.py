@@ -69,6 +69,7 @@ class Sixel:
     """
 
     name: ClassVar[str] = "sixel"
+    is_scaled_by_terminal: ClassVar[bool] = False
 
     def __init__(self, cell: tuple[int, int]) -> None:
         self._cell = cell

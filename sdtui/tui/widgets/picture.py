@@ -11,6 +11,7 @@ from textual.geometry import Size
 from textual.widgets import Static
 
 from sdtui.text import clean
+from sdtui.tui.link import Link
 from sdtui.tui.renderers import CELL_ASPECT, Frame
 from sdtui.tui.renderers.choice import RendererChoice
 from sdtui.tui.view import Pane, View
@@ -57,12 +58,12 @@ class Picture(Vertical):
             self._title.display = bool(words)
             self._title.update(Content.styled(clean(words, limit=40), "$label"))
 
-    def show(
-        self, shot: Shot, view: View, room: Size, most_pixels: float, *, exact: bool = True
-    ) -> None:
+    def show(self, shot: Shot, view: View, room: Size, link: Link, *, exact: bool = True) -> None:
         """Show `shot` through `view` in at most so many cells.
 
-        Where the terminal is sent pixels, a fitted picture has no more than `most_pixels` of them.
+        Unless `exact`, it is as small as the link needs it. Where the terminal scales the picture,
+        it has fewer pixels for that, and a fitted one never more than the link takes in; elsewhere
+        it has fewer cells.
         """
         self.shot = shot
         self.canvas.display = True
@@ -71,12 +72,17 @@ class Picture(Vertical):
             return
         from sdtui.tui.renderers.scaling import coarser, cut
 
+        is_scaled = self.canvas.renderer.is_scaled_by_terminal
+        scale = 1.0 if exact or view.exact else link.scale
+        if not is_scaled:
+            room = Size(*(max(1, int(side * scale)) for side in room))
         pane = self.pane(room)
         window = view.window(*shot.size, pane)
         ground = self.background_colors[1].rgb
         frame = cut(shot.frame, window, shot.size, pane.pixels, ground)
-        if pane.has_true_pixels and not view.exact:
-            frame = coarser(frame, most_pixels)
+        if is_scaled and not view.exact:
+            fewer = frame.width * frame.height * scale**2
+            frame = coarser(frame, min(fewer, link.most_pixels))
         self.canvas.show(frame, window.columns, window.rows, exact=exact)
 
     def clear(self) -> None:

@@ -117,17 +117,14 @@ class Viewer(Horizontal):
         view = self.view if self.is_full else FITTED
         room = self._room_of_one
         self._tell(view.words(*shot.size, self._picture.pane(room)) if self.is_full else "")
-        if not (view.exact or exact):
-            scale = self._link.scale
-            room = Size(*(max(1, int(side * scale)) for side in room)) if room.area else room
         # x_t comes first: the terminal is asked behind the picture whether it has taken both in.
         if self.is_double and self.latents is not None:
             self._beside.entitle(self.latents.title)
-            self._beside.show(self.latents, view, room, self._link.most_pixels, exact=exact)
+            self._beside.show(self.latents, view, room, self._link, exact=exact)
         elif self.is_double:
             self._beside.entitle(_NO_LATENTS)
             self._beside.clear()
-        self._picture.show(shot, view, room, self._link.most_pixels, exact=exact)
+        self._picture.show(shot, view, room, self._link, exact=exact)
 
     def _tell(self, words: str) -> None:
         if words != self._words:
