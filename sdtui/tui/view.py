@@ -6,6 +6,9 @@ import math
 from dataclasses import dataclass, replace
 
 ZOOMS = (1, 2, 3, 4, 6, 8, 12, 16)
+_SHAPES = [(across, down) for across in range(1, 7) for down in range(1, 7)]
+_SQUARE = 7 / 6
+"""Sides that differ by no more than this are taken for equal."""
 _PAN = 1 / 8
 """Of what is seen, by one key."""
 
@@ -119,9 +122,19 @@ FITTED = View()
 
 
 def _square(pane: Pane) -> tuple[int, int]:
-    """The fewest pixels of the terminal, across and down, that make about a square."""
+    """The fewest pixels of the terminal, across and down, that look square, or come nearest to it.
+
+    In cells twice as high as wide that is one half block, or one true pixel; two quadrants side by
+    side; three by two sextants, as one alone would be a quarter too narrow.
+    """
     ratio = pane.aspect * pane.pixels[0] / pane.pixels[1]
-    return max(1, round(ratio)), max(1, round(1 / ratio))
+
+    def rank(shape: tuple[int, int]) -> tuple[float, int]:
+        across, down = shape
+        wider = across / down / ratio
+        return max(wider, 1 / wider, _SQUARE), across * down
+
+    return min(_SHAPES, key=rank)
 
 
 def _seen(whole: int, cells_a_pixel: float, room: int) -> tuple[int, float]:

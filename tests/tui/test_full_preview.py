@@ -108,7 +108,7 @@ async def test_an_exact_picture_fills_the_cells_of_its_pixels_with_every_rendere
         assert sizes == {
             "half": (128, 64),
             "quadrant": (128, 64),
-            "sextant": (64, 43),
+            "sextant": (156, 75),
             "ascii": (156, 75),
         }
 

@@ -53,6 +53,11 @@ def test_pixels_keep_their_shape_within_half_a_cell(
         assert cells == 1 or abs(cells * cell - pixels * a_pixel) <= cell / 2 + 1e-6
 
 
+def shape(across: int, down: int, pane: Pane) -> float:
+    """How much wider than high so many of the terminal's pixels are."""
+    return (across / pane.pixels[0]) / (down * pane.aspect / pane.pixels[1])
+
+
 @given(VIEWS, SIDES, SIDES, PANES)
 def test_exact_pixels_are_whole_and_about_square(
     view: View, width: int, height: int, pane: Pane
@@ -62,8 +67,7 @@ def test_exact_pixels_are_whole_and_about_square(
     for value in (window.left, window.top, window.width, window.height):
         assert value == int(value)
     across, down = window.enlarged
-    shape = (across / pane.pixels[0]) / (down * pane.aspect / pane.pixels[1])
-    assert 0.6 < shape < 1.5
+    assert 5 / 7 < shape(across, down, pane) < 7 / 5
     # All that is seen has a place, unless one pixel is larger than the pane.
     assert window.width == 1 or window.width * across <= window.columns * pane.pixels[0]
     assert window.height == 1 or window.height * down <= window.rows * pane.pixels[1]
@@ -117,7 +121,8 @@ def test_a_smaller_copy_of_a_picture_fills_the_same_cells(
         ((1, 2), (1, 1), (80, 24)),
         # A quadrant is half as wide as high, so that two of them are one pixel.
         ((2, 2), (2, 1), (80, 24)),
-        ((2, 3), (1, 1), (64, 24)),
+        # A sextant is three quarters as wide as high.
+        ((2, 3), (3, 2), (80, 24)),
         ((10, 20), (1, 1), (13, 7)),
     ],
 )
@@ -127,6 +132,23 @@ def test_exact_pictures_take_the_cells_of_their_pixels(
     window = View(exact=True).window(128, 128, Pane(80, 24, 2.0, pixels))
     assert window.enlarged == enlarged
     assert (window.columns, window.rows) == cells
+
+
+@given(
+    st.floats(min_value=1.8, max_value=2.3),
+    st.sampled_from([(1, 2), (2, 2), (2, 3), (10, 20), (8, 16)]),
+)
+def test_exact_pixels_look_square_in_usual_cells_and_no_fewer_would(
+    aspect: float, pixels: tuple[int, int]
+) -> None:
+    pane = Pane(300, 120, aspect, pixels)
+    window = View(exact=True).window(64, 64, pane)
+    assert window.enlarged is not None
+    across, down = window.enlarged
+    assert 6 / 7 - 1e-9 <= shape(across, down, pane) <= 7 / 6 + 1e-9
+    for fewer in range(1, across * down):
+        for narrow in (side for side in range(1, fewer + 1) if not fewer % side):
+            assert not 6 / 7 < shape(narrow, fewer // narrow, pane) < 7 / 6
 
 
 def test_zooming_goes_step_by_step_and_ends_somewhere() -> None:
