@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from time import perf_counter
 
 import torch
 from diffusers import AutoencoderKL
 
 from sdtui.diffusion.decode import in_float32
 
-VAE_SHARE = 0.02
-"""The share of the steps' time that previews through the VAE may take."""
+PREVIEW_SHARE = 0.02
+"""The share of the steps' time that previews may take, x_t beside x0 included."""
 _LONGEST_SIDE = 256
 _FIT_PICTURES = 8
 _FIT_SIDE = 64
@@ -36,17 +39,19 @@ class PreviewFrame:
 
 
 class PreviewDecoder:
-    """Makes frames of x0 estimates for one VAE.
+    """Makes frames of x0 estimates for one VAE, and knows how often they fit `PREVIEW_SHARE`.
 
     The linear map from latents to colours costs next to nothing once it is there; the first
-    preview makes it, so that nobody waits for it who sees none. The VAE itself draws them when
-    it fits `VAE_SHARE` of the steps' time, which is known once it has decoded a picture
-    (`vae_decoded`).
+    preview makes it, so that nobody waits for it who sees none. Where steps are so short that it
+    counts all the same, previews are rarer. The VAE itself draws them when it fits the share, which
+    is known once it has decoded a picture (`vae_decoded`).
     """
 
-    def __init__(self, vae: AutoencoderKL) -> None:
+    def __init__(self, vae: AutoencoderKL, clock: Callable[[], float] = perf_counter) -> None:
         self._vae = vae
-        self._vae_seconds_per_latent = float("inf")
+        self._clock = clock
+        self._vae_seconds_per_latent = math.inf
+        self._linear_seconds: dict[int, float] = {}
 
     @cached_property
     def _linear_map(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -57,20 +62,54 @@ class PreviewDecoder:
         seconds_per_latent = seconds / latents[0, 0].numel()
         self._vae_seconds_per_latent = min(self._vae_seconds_per_latent, seconds_per_latent)
 
-    def method(self, denoised: torch.Tensor, step_seconds: float, preview_every: int) -> str:
-        """Choose "vae" if it fits its share of `preview_every` steps, else "linear"."""
-        vae_seconds = self._vae_seconds_per_latent * denoised[0, 0].numel()
-        return "vae" if vae_seconds <= VAE_SHARE * step_seconds * preview_every else "linear"
+    def method(
+        self,
+        denoised: torch.Tensor,
+        step_seconds: float,
+        preview_every: int,
+        *,
+        with_latents: bool = False,
+    ) -> str:
+        """Choose "vae" if it fits the share of `preview_every` steps, else "linear".
+
+        `with_latents` says that x_t is drawn too, for which there must be time left.
+        """
+        seconds = self._vae_seconds_per_latent * denoised[0, 0].numel()
+        if with_latents:
+            seconds += self._seconds_in_colours(denoised)
+        return "vae" if seconds <= PREVIEW_SHARE * step_seconds * preview_every else "linear"
+
+    def every(
+        self,
+        denoised: torch.Tensor,
+        step_seconds: float,
+        preview_every: int,
+        *,
+        with_latents: bool = False,
+    ) -> int:
+        """At every how many steps a preview fits the share: `preview_every`, or times that."""
+        share = PREVIEW_SHARE * step_seconds * preview_every
+        how = self.method(denoised, step_seconds, preview_every, with_latents=with_latents)
+        if how == "vae" or not share:
+            return preview_every
+        seconds = self._seconds_in_colours(denoised) * (2 if with_latents else 1)
+        return preview_every * max(1, math.ceil(seconds / share))
 
     @torch.inference_mode()
     def decode(
-        self, denoised: torch.Tensor, step_seconds: float = 0.0, preview_every: int = 1
+        self,
+        denoised: torch.Tensor,
+        step_seconds: float = 0.0,
+        preview_every: int = 1,
+        *,
+        with_latents: bool = False,
     ) -> PreviewFrame:
         """Draw an x0 estimate, (1, channels, latent_height, latent_width).
 
         `step_seconds` is what a step took without its preview, 0.0 while it is unknown.
         """
-        if self.method(denoised, step_seconds, preview_every) == "linear":
+        how = self.method(denoised, step_seconds, preview_every, with_latents=with_latents)
+        if how == "linear":
             return self.in_colours(denoised)
         latents = denoised.to(self._vae.dtype) / self._vae.config.scaling_factor
         rgb = _shrink(self._vae.decode(latents, return_dict=False)[0].float())
@@ -83,8 +122,19 @@ class PreviewDecoder:
         Each becomes one pixel by the linear map: x0 a small picture, x_t as much noise as it is.
         """
         factors, bias = self._linear_map
+        started = self._clock()
         rgb = torch.einsum("bchw,cr->brhw", latents.float(), factors) + bias[:, None, None]
-        return _frame(rgb, "linear")
+        frame = _frame(rgb, "linear")
+        seconds, count = self._clock() - started, latents[0, 0].numel()
+        known = self._linear_seconds.get(count)
+        # The first one of a size also warms up what draws it; of the others, the fastest counts.
+        self._linear_seconds[count] = math.inf if known is None else min(known, seconds)
+        return frame
+
+    def _seconds_in_colours(self, latents: torch.Tensor) -> float:
+        """What the linear map takes for latents of this size, nothing while that is unknown."""
+        seconds = self._linear_seconds.get(latents[0, 0].numel(), math.inf)
+        return 0.0 if seconds == math.inf else seconds
 
 
 def _frame(rgb: torch.Tensor, method: str) -> PreviewFrame:

@@ -44,6 +44,11 @@ class PreviewCredit:
         self._granted.clear()
         return granted
 
+    @property
+    def wants_latents(self) -> bool:
+        """Whether x_t is wanted beside the next preview."""
+        return self._with_latents.is_set()
+
     def take_latents(self) -> bool:
         """Whether x_t is wanted beside the preview for which the credit was taken; told once."""
         wanted = self._with_latents.is_set()

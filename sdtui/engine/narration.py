@@ -67,8 +67,9 @@ def run_job(
 
     `control` is looked at before each stage and step: a cancelled job ends with `JobCancelled`,
     another guidance scale counts from the next step on. A preview is made every
-    `params.preview_every` steps if `control.credit` has been granted, and at the last step in
-    any case, with x_t beside it where the credit asks for that; without `previews` there are none.
+    `params.preview_every` steps if `control.credit` has been granted, rarer where it would take too
+    much of so short steps, and at the last step in any case, with x_t beside it where the credit
+    asks for that; without `previews` there are none.
     Raises what the core raises.
     """
     stages = text_to_image(components, params)
@@ -244,9 +245,12 @@ def _step_completed(
     seconds = time.perf_counter() - started
     frame: PreviewFrame | None = None
     latents: PreviewFrame | None = None
-    if previews is not None and _preview_is_due(step, params, control):
-        frame = previews.decode(step.denoised, seconds, params.preview_every)
-        if control.credit.take_latents():
+    if previews is not None and _preview_is_due(step, seconds, params, control, previews):
+        with_latents = control.credit.take_latents()
+        frame = previews.decode(
+            step.denoised, seconds, params.preview_every, with_latents=with_latents
+        )
+        if with_latents:
             latents = previews.in_colours(step.latent_model_input)
     yield StepCompleted(
         job_id=job_id,
@@ -277,13 +281,23 @@ def _latents_frame(frame: PreviewFrame) -> LatentsFrame:
     return LatentsFrame(width=frame.width, height=frame.height, rgb=frame.rgb)
 
 
-def _preview_is_due(step: DenoisingStep, params: GenerationParams, control: JobControl) -> bool:
+def _preview_is_due(
+    step: DenoisingStep,
+    seconds: float,
+    params: GenerationParams,
+    control: JobControl,
+    previews: PreviewDecoder,
+) -> bool:
+    """Whether this step, which took so many seconds, gets a preview; its credit is used up then."""
     if not params.preview_every:
         return False
     if step.step_index == step.count - 1:
         control.credit.take()
         return True
-    return (step.step_index + 1) % params.preview_every == 0 and control.credit.take()
+    every = previews.every(
+        step.denoised, seconds, params.preview_every, with_latents=control.credit.wants_latents
+    )
+    return (step.step_index + 1) % every == 0 and control.credit.take()
 
 
 def _decoded(job_id: str, decoded: DecodedImage) -> ImageDecoded:

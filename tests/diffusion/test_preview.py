@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from diffusers import AutoencoderKL
 
 from sdtui.diffusion import preview
 from sdtui.diffusion.components import LoadedComponents
-from sdtui.diffusion.preview import VAE_SHARE, PreviewDecoder, is_sd_1_vae, latent_to_rgb
+from sdtui.diffusion.preview import PREVIEW_SHARE, PreviewDecoder, is_sd_1_vae, latent_to_rgb
 from tests.diffusion.overflow import overflowing
 
 LATENTS = torch.randn((1, 4, 8, 12), generator=torch.Generator().manual_seed(5))
@@ -82,15 +83,90 @@ def test_the_vae_draws_previews_once_it_is_known_to_fit_its_share(previews: Prev
     step_seconds = 1.0
 
     assert previews.decode(LATENTS, step_seconds, 10).method == "linear"
-    previews.vae_decoded(LATENTS, seconds=10 * VAE_SHARE * step_seconds)
+    previews.vae_decoded(LATENTS, seconds=10 * PREVIEW_SHARE * step_seconds)
 
     assert previews.decode(LATENTS, step_seconds, 9).method == "linear"
     frame = previews.decode(LATENTS, step_seconds, 10)
     assert (frame.width, frame.height, frame.method) == (96, 64, "vae")
 
 
+class Clock:
+    """Every drawing takes `seconds`, as it looks at the clock twice."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._now = 0.0
+
+    def __call__(self) -> float:
+        """The time."""
+        self._now += self.seconds
+        return self._now
+
+
+@pytest.fixture
+def warm_previews(components: LoadedComponents) -> Callable[[float], PreviewDecoder]:
+    """A decoder that takes so many seconds for each drawing, and knows it."""
+
+    def of(seconds: float) -> PreviewDecoder:
+        previews = PreviewDecoder(components.vae, Clock(seconds))
+        previews.in_colours(LATENTS)
+        previews.in_colours(LATENTS)
+        return previews
+
+    return of
+
+
+@pytest.mark.parametrize("with_latents", [False, True])
+@pytest.mark.parametrize("preview_every", [1, 5])
+@pytest.mark.parametrize("drawing_seconds", [0.0001, 0.0006, 0.0015, 0.03])
+def test_x0_and_x_t_together_take_no_more_than_the_share(
+    warm_previews: Callable[[float], PreviewDecoder],
+    drawing_seconds: float,
+    preview_every: int,
+    with_latents: bool,
+) -> None:
+    previews, step_seconds, count = warm_previews(drawing_seconds), 0.05, 600
+    every = previews.every(LATENTS, step_seconds, preview_every, with_latents=with_latents)
+
+    taken = count // every * drawing_seconds * (2 if with_latents else 1)
+    assert taken <= PREVIEW_SHARE * step_seconds * count
+    assert every % preview_every == 0
+    # And no rarer than that: the next smaller multiple is too much.
+    if every > preview_every:
+        oftener = taken * every / (every - preview_every)
+        assert oftener > PREVIEW_SHARE * step_seconds * count * 0.98
+
+
+def test_the_vae_leaves_time_for_x_t(
+    warm_previews: Callable[[float], PreviewDecoder],
+) -> None:
+    previews, step_seconds = warm_previews(0.004), 1.0
+    previews.vae_decoded(LATENTS, seconds=0.017)
+
+    assert previews.method(LATENTS, step_seconds, 1) == "vae"
+    assert previews.method(LATENTS, step_seconds, 1, with_latents=True) == "linear"
+    assert previews.method(LATENTS, 1.1, 1, with_latents=True) == "vae"
+    assert previews.decode(LATENTS, 1.1, 1, with_latents=True).method == "vae"
+    assert previews.every(LATENTS, step_seconds, 1, with_latents=True) == 1
+
+
+def test_the_first_drawing_of_a_size_only_warms_up(components: LoadedComponents) -> None:
+    clock = Clock(10.0)
+    previews = PreviewDecoder(components.vae, clock)
+    previews.in_colours(LATENTS)
+    assert previews.every(LATENTS, 0.05, 1) == 1
+
+    clock.seconds = 0.002
+    previews.in_colours(LATENTS)
+    assert previews.every(LATENTS, 0.05, 1) == 2
+    clock.seconds = 10.0
+    previews.in_colours(LATENTS)
+    assert previews.every(LATENTS, 0.05, 1) == 2
+    assert previews.every(torch.zeros((1, 4, 16, 16)), 0.05, 1) == 1
+
+
 def test_the_vaes_cost_grows_with_the_picture(previews: PreviewDecoder) -> None:
-    previews.vae_decoded(LATENTS, seconds=VAE_SHARE)
+    previews.vae_decoded(LATENTS, seconds=PREVIEW_SHARE)
     four_times = torch.nn.functional.interpolate(LATENTS, scale_factor=2)
 
     assert previews.method(LATENTS, 1.0, 1) == "vae"
