@@ -28,6 +28,22 @@ def is_alive(pid: int) -> bool:
     return state != "Z"
 
 
+def sdtui_processes(home: str) -> list[list[str]]:
+    """The commands of all that runs of sdtui with this SDTUI_HOME, wherever it was started."""
+    commands = []
+    for process in Path("/proc").iterdir():
+        try:
+            environment = (process / "environ").read_bytes().split(b"\0")
+            command = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
+        except OSError:
+            # No process, another user's, or one that has just ended.
+            continue
+        is_sdtui = any(word.partition(".")[0] == "sdtui" for word in command)
+        if is_sdtui and f"SDTUI_HOME={home}".encode() in environment:
+            commands.append(command)
+    return commands
+
+
 def children(pid: int) -> list[int]:
     """The running children of a process."""
     text = Path(f"/proc/{pid}/task/{pid}/children").read_text()

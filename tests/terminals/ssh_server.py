@@ -59,11 +59,11 @@ class SshServer:
         self._process = subprocess.Popen(
             [_SSHD, "-D", "-f", configuration, "-E", self._folder / "sshd.log"]
         )
-        end = time.monotonic() + _PATIENCE_SECONDS
-        while not self._answers():
-            assert self._process.poll() is None, (self._folder / "sshd.log").read_text()
-            assert time.monotonic() < end, "sshd never answered"
-            time.sleep(0.02)
+        try:
+            self._wait_for_an_answer()
+        except AssertionError:
+            self._end()
+            raise
         return self
 
     def __exit__(
@@ -72,8 +72,18 @@ class SshServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         self._process.terminate()
         self._process.wait()
+
+    def _wait_for_an_answer(self) -> None:
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while not self._answers():
+            assert self._process.poll() is None, (self._folder / "sshd.log").read_text()
+            assert time.monotonic() < end, "sshd never answered"
+            time.sleep(0.02)
 
     def _answers(self) -> bool:
         try:

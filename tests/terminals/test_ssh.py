@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import signal
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ import pytest
 
 from sdtui.engine.client import EngineClient, stop_engine
 from sdtui.params import GenerationParams
-from tests.engine.processes import wait_for
+from tests.engine.processes import sdtui_processes, wait_for
 from tests.engine.records import pictures, stored
 from tests.terminal import Terminal
 from tests.terminals.preview_pane import shows_exactly
@@ -27,11 +28,16 @@ STEPS = 200
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SshServer]:
-    """sshd; the engine that its sessions start ends with it."""
+    """sshd; what its sessions start ends with it, the engine too."""
     monkeypatch.setenv("COLORTERM", "truecolor")
     with SshServer(tmp_path) as server:
         yield server
-        asyncio.run(stop_engine(force=True))
+        try:
+            # One that were still there would start another engine.
+            wait_for(lambda: not interfaces(), 60)
+        finally:
+            asyncio.run(stop_engine(force=True))
+        wait_for(lambda: not sdtui_processes(os.environ["SDTUI_HOME"]), 60)
 
 
 @pytest.fixture
@@ -44,6 +50,13 @@ def link(server: SshServer) -> Iterator[SlowLink]:
 def session(server: SshServer, port: int | None = None) -> Terminal:
     """The interface, run over ssh."""
     return Terminal(server.interface(port), columns=120, lines=40, answers=True)
+
+
+def interfaces() -> list[list[str]]:
+    """Those that run at the other end of an ssh, launchers included."""
+    return [
+        command for command in sdtui_processes(os.environ["SDTUI_HOME"]) if command[-1] == "sdtui"
+    ]
 
 
 def draw_by_hand(terminal: Terminal) -> None:
@@ -87,9 +100,11 @@ def test_a_job_outlives_the_link_and_the_next_session_is_shown_it(
         draw_by_hand(first)
         job_id = asyncio.run(submit(STEPS))
         first.wait_for(f"3/{STEPS}")
+        assert interfaces()
         end(first, link)
         assert stored(job_id).state == "running"
         first.wait_for_exit()
+        wait_for(lambda: not interfaces(), 60)
 
     with session(server) as second:
         second.wait_for(f"/{STEPS}")
@@ -142,6 +157,8 @@ def test_a_link_that_stalls_holds_up_no_step_and_then_shows_the_picture(
         terminal.wait_for("x0 at step")
         slow_link.hold()
         wait_for(lambda: stored(job_id).state == "saved", 120)
+        # What had come before lies in the terminal.
+        terminal.watch(0.5)
         taken = terminal.output
         terminal.watch(0.5)
         assert terminal.output == taken
