@@ -1,4 +1,4 @@
-"""When to paint what changes often: everything on a screen at the same moments, in one paint."""
+"""When to paint what changes often: everything at the same moments, in one paint."""
 
 from __future__ import annotations
 
@@ -7,23 +7,27 @@ from time import monotonic
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from textual.screen import Screen
+from textual.app import App
 from textual.widget import Widget
 
 FIGURES_PER_SECOND = 5
 """A paint costs about the same for one line as for many, and every key waits for it."""
 
-_due: WeakKeyDictionary[Screen[Any], dict[Callable[[], object], Widget]] = WeakKeyDictionary()
-"""What waits for the next beat of each screen. One timer is for all of it."""
+_due: WeakKeyDictionary[App[Any], dict[Callable[[], object], Widget]] = WeakKeyDictionary()
+"""What waits for the next beat. One timer is for all of it.
+
+It is the application's: what is told something when its screen has just gone has no screen any more
+that could count the time for it.
+"""
 
 
 def on_beat(widget: Widget, paint: Callable[[], object]) -> None:
     """Have `paint` called at the next beat, once however often it is asked for until then."""
-    screen = widget.screen
-    due = _due.setdefault(screen, {})
+    app = widget.app
+    due = _due.setdefault(app, {})
     if not due:
         period = 1 / FIGURES_PER_SECOND
-        screen.set_timer(period - monotonic() % period, lambda: _beat(due))
+        app.set_timer(period - monotonic() % period, lambda: _beat(due))
     due[paint] = widget
 
 
