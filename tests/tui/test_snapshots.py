@@ -39,7 +39,7 @@ STATES: dict[str, tuple[dict[str, Any], list[str], str]] = {
     "done": ({}, ["enter"], "done in 1.3 s"),
     "failed": ({"stop_after": 3, "failure": FAILURE}, ["enter"], "Choose a smaller size"),
     "log": ({}, ["enter", "ctrl+l"], "done in 1.3 s"),
-    "settings": ({}, ["tab", "tab", "end", "up", "1", "0", "0"], "multiple of 8"),
+    "settings": ({}, ["tab", "tab", "end", "up", "1", "0", "0"], "height must be a multiple of"),
     "full": ({"stop_after": 12}, ["enter", "f2"], "fitted"),
     "zoomed": ({}, ["enter", "f2", "plus", "plus", "right", "up"], "zoom ×3"),
     "side by side": (

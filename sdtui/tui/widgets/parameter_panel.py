@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from textwrap import wrap
 from typing import ClassVar
 
@@ -21,6 +22,8 @@ from sdtui.text import clean
 from sdtui.tui.settings import SETTINGS, Setting, Settings
 
 _ROWS_WITH_GAPS = len(SETTINGS) + sum(row.starts_group for row in SETTINGS)
+_USUAL_REASON = 40
+"""Characters."""
 _DIGITS = frozenset("0123456789")
 
 
@@ -193,7 +196,7 @@ class ParameterPanel(Widget, can_focus=True):
     # Drawing -----------------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
-        """One line: a row, the reason under an impossible row, or nothing."""
+        """One line: a row, the reason why one is impossible, or nothing."""
         width = self.size.width
         reason = self._reason_at(y)
         if reason is not None:
@@ -233,13 +236,33 @@ class ParameterPanel(Widget, can_focus=True):
         return self.size.width - len(self.settings.text(setting)) - unit - 2
 
     def _reason_at(self, y: int) -> str | None:
-        """The reason why the row above `y` is impossible, drawn over what stands there."""
-        for field in self.settings.drafts:
-            lines = wrap(clean(self._reason(field)), max(self.size.width - 2, 1))
-            top = self._top_of_reason(_position_of(field), len(lines))
-            if top <= y < top + len(lines):
-                return lines[y - top]
-        return None
+        """The line of the reason why a row is impossible, if that is what stands there."""
+        top, lines = self._reason_lines()
+        return lines[y - top] if top <= y < top + len(lines) else None
+
+    def _reason_lines(self) -> tuple[int, list[str]]:
+        """Where the reason begins, and its lines.
+
+        It covers no row: it stands below its own or above it where a gap has room for it, else
+        below all of them, and says there whose it is. That of the chosen row comes first.
+        """
+        fields = [self.setting.field, *self.settings.drafts]
+        field = next((field for field in fields if self._reason(field)), None)
+        if field is None:
+            return 0, []
+        reason, position = clean(self._reason(field)), _position_of(field)
+        width = max(self.size.width - 2, 1)
+        lines, y = wrap(reason, width), self._y_of(position)
+        for top in (y + 1, y - len(lines)):
+            if all(self._is_free(line) for line in range(top, top + len(lines))):
+                return top, lines
+        top = self._y_of(len(SETTINGS) - 1) + 1
+        room = self.size.height - top
+        words = f"{SETTINGS[position].label} {reason}"
+        return top, wrap(words, width, max_lines=room, placeholder=" …") if room > 0 else []
+
+    def _is_free(self, y: int) -> bool:
+        return 0 <= y < self.size.height and self._position_at(y) is None
 
     def _reason(self, field: str) -> str:
         """Why a draft is impossible, or why a key is no part of it; empty where all is well."""
@@ -250,21 +273,13 @@ class ParameterPanel(Widget, can_focus=True):
             return ""
         return f"{error.reason}. {error.remedy}" if error.remedy else error.reason
 
-    def _top_of_reason(self, position: int, height: int) -> int:
-        """Below its row, else above: where it fits and does not cover the chosen row."""
-        below, above = self._y_of(position) + 1, self._y_of(position) - height
-        chosen = self._y_of(self.position)
-        for top in (below, above):
-            fits = top >= 0 and top + height <= self.size.height
-            if fits and not top <= chosen < top + height:
-                return top
-        return -height
-
     def _style(self, part: str) -> Style:
         return self.get_component_rich_style(f"parameter-panel--{part}", partial=True)
 
     def _has_gaps(self) -> bool:
-        return self.size.height >= _ROWS_WITH_GAPS
+        """Whether the rows may stand in groups: there must be room for a reason below them."""
+        room_for_a_reason = ceil(_USUAL_REASON / max(self.size.width - 2, 1))
+        return self.size.height >= _ROWS_WITH_GAPS + room_for_a_reason
 
     def _y_of(self, position: int) -> int:
         gaps = sum(row.starts_group for row in SETTINGS[: position + 1]) if self._has_gaps() else 0
