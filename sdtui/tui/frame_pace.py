@@ -11,6 +11,8 @@ from textual.widget import Widget
 from sdtui.tui.link import Link
 
 MAX_FRAMES_PER_SECOND = 30
+UNANSWERED_FRAMES_PER_SECOND = 5
+"""Where nothing tells whether the terminal has come so far."""
 _QUESTION = "\x1b[?2026$p"
 """DECRQM for synchronized output: whatever the answer, it comes when all before it was read."""
 _ANSWER_SECONDS = 5.0
@@ -20,8 +22,8 @@ class FramePace:
     """Has frames painted at most 30 times a second, and no faster than the link allows.
 
     `paint` is called when it is time, and `done` when the terminal has taken in what was painted
-    and another frame may come: at once where terminals do not answer questions. Between frames
-    nothing runs. The timers are those of `widget`.
+    and another frame may come. A terminal that does not answer questions gets a frame five times a
+    second. Between frames nothing runs. The timers are those of `widget`.
     """
 
     def __init__(
@@ -87,7 +89,9 @@ class FramePace:
 
     def _paint_now(self) -> None:
         self._stop_timer()
-        self._not_before = monotonic() + 1 / MAX_FRAMES_PER_SECOND
+        answers = self._terminal_answers
+        rate = MAX_FRAMES_PER_SECOND if answers else UNANSWERED_FRAMES_PER_SECOND
+        self._not_before = monotonic() + 1 / rate
         self._paint()
 
     def _no_answer(self) -> None:

@@ -20,8 +20,10 @@ from sdtui.protocol.events import (
     PreviewReady,
     Trouble,
 )
+from sdtui.tui import frame_pace
 from sdtui.tui.widgets.pixel_canvas import PixelCanvas
 from sdtui.tui.widgets.preview import Preview
+from tests.tui.slow_terminal import Clock
 
 Stage = type[App[None]]
 
@@ -185,6 +187,28 @@ async def test_where_the_terminal_answers_its_answer_is_waited_for(stage: Stage)
         preview.terminal_answered()
         await pilot.pause()
         assert preview.painted == 1
+
+
+async def test_a_terminal_that_never_answers_gets_fewer_frames(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(frame_pace, "monotonic", clock)
+    preview = CountingPreview()
+
+    def is_painted_after(seconds: float) -> bool:
+        clock.now += 1
+        preview.show_frame(pixels(8, 8), 8, 8, caption="before")
+        clock.now += seconds
+        preview.show_frame(pixels(8, 8, 1), 8, 8, caption="after")
+        return preview.border_title == "preview · after"
+
+    async with stage(preview).run_test():
+        assert not is_painted_after(0.15)
+        assert is_painted_after(0.25)
+        preview.terminal_answered()
+        assert is_painted_after(0.04)
+        assert not is_painted_after(0.02)
 
 
 async def test_the_picture_is_centred_and_keeps_its_aspect(stage: Stage) -> None:
