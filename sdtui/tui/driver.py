@@ -128,6 +128,11 @@ class TerminalDriver(LinuxDriver):
         """How many bytes may be written at once without a key having to wait for them."""
         return self._in_transit.allowance
 
+    @property
+    def round_trip(self) -> float:
+        """What an answer takes when nothing was sent before it, as far as is known."""
+        return self._in_transit.round_trip
+
     def close(self) -> None:
         """Let everything be written that can be."""
         super().close()

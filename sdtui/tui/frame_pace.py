@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from time import monotonic
 
 from textual.timer import Timer
@@ -74,6 +75,9 @@ class FramePace:
         """The terminal has answered `DECRQM 2026`, ours or the one that Textual starts with."""
         self._terminal_answers = True
         if self._asked is not None:
+            # The first answers of all came while much else was begun.
+            shortest: float = getattr(self._widget.app._driver, "round_trip", inf)
+            self._link.round_trip = min(self._link.round_trip, shortest)
             if not self._asked_whole:
                 self._link.carried(monotonic() - self._asked_at, self._asked_size)
             self.settle()

@@ -57,6 +57,11 @@ class InTransit:
         return self._round_trip is not None
 
     @property
+    def round_trip(self) -> float:
+        """The shortest that an answer took, in seconds; without end before the first."""
+        return inf if self._round_trip is None else self._round_trip
+
+    @property
     def wants_to_ask(self) -> bool:
         """Whether a question should be written now, and `asked` be called."""
         enough = 0 if self._round_trip is None else _WORTH_A_QUESTION

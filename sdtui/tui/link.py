@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Mapping
-from math import inf
+from math import inf, sqrt
 from time import monotonic
 
 from sdtui.errors import ParameterError
@@ -49,13 +49,24 @@ class Link:
         self._free_at = 0.0
         self._rates: deque[float] = deque(maxlen=8)
         self.round_trip = 0.0
-        self.scale = 1.0
+        self.expect_other_pictures()
         self.join()
         self.begin(preview_every=0)
 
     def join(self) -> None:
         """Another engine is watched from here on."""
         self._has_seen_none = True
+
+    def expect_other_pictures(self) -> None:
+        """What previews take is not known any more."""
+        self.scale = 1.0
+        self._has_begun = False
+
+    def begin_at(self, scale: float) -> None:
+        """Let the first preview have this size; those that follow have what was found out by it."""
+        if not self._has_begun:
+            self._has_begun = True
+            self.scale = scale
 
     def begin(self, preview_every: int) -> None:
         """Another job begins, with a preview every so many steps."""
@@ -90,10 +101,12 @@ class Link:
         A link too slow for the picture gets a smaller one: at a quarter of the size every frame
         still comes.
         """
+        self._has_begun = True
         on_the_way = seconds - self.round_trip
         self._rates.append(size / on_the_way if on_the_way > 0 else inf)
         if on_the_way > _SLOW_SECONDS:
-            self.scale = max(_SMALLEST, self.scale * _SHRINK)
+            shrink = min(_SHRINK, sqrt(_SLOW_SECONDS / on_the_way))
+            self.scale = max(_SMALLEST, self.scale * shrink)
         elif on_the_way < _QUICK_SECONDS:
             self.scale = min(1.0, self.scale / _SHRINK)
 

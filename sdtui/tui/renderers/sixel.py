@@ -8,7 +8,7 @@ goes, and the picture is sent again behind them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, gcd, inf
+from math import ceil, gcd, inf, sqrt
 from typing import TYPE_CHECKING, ClassVar
 
 from PIL import Image
@@ -27,6 +27,8 @@ COLOURS = 255
 PREVIEW_COLOURS = 64
 """Fewer colours make longer runs of one, and so fewer bytes."""
 
+USUAL_PER_CELL = 40
+"""Characters of a preview of 64×64 pixels."""
 MOST_PER_CELL = 160
 """Characters of a preview. Noise takes more, and is shown in blocks of pixels."""
 MOST_PER_PICTURE_CELL = 480
@@ -101,6 +103,10 @@ class Sixel:
         self._strips = []
         self._palette = None
         self._blocks.clear()
+
+    def scale_at_once(self, columns: int, rows: int, most: float) -> float:
+        """As large as a usual preview may be that takes no longer than a band."""
+        return min(1.0, sqrt(most * MOMENTS / (columns * rows * USUAL_PER_CELL)))
 
     def strips(self) -> Sequence[Strip]:
         """Half blocks, for a moment or for as long as something lies over the picture."""

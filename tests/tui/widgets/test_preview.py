@@ -309,7 +309,7 @@ async def test_a_screenshot_shows_the_picture_in_its_colours(stage: Stage) -> No
 async def test_over_a_slow_link_previews_are_smaller_and_the_picture_is_not(stage: Stage) -> None:
     preview = Preview()
     async with stage(preview).run_test(size=(80, 24)) as pilot:
-        preview.link.scale = 0.5
+        preview.link.carried(2.0, 1000)
         preview.show_frame(pixels(32, 32), 32, 32)
         await pilot.pause()
         canvas = preview.query_one("#preview-canvas")
