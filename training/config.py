@@ -139,10 +139,12 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="cpu-styles",
             vae=VAERecipe(minutes=40),
-            diffusion=DiffusionRecipe(minutes=240),
+            diffusion=DiffusionRecipe(minutes=180),
             styles=tuple(STYLES),
             places=tuple(PLACES),
             threads=1,
+            autocast="bfloat16",
+            compile=True,
         ),
         Recipe(
             name="h100",
