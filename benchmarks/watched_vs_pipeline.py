@@ -27,7 +27,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks._pseudo_terminal import ANSWER, QUESTION, SDTUI, start
+from benchmarks._pseudo_terminal import ANSWER, QUESTION, SDTUI, cpu_seconds, start
 from benchmarks.loop_vs_pipeline import PIPELINE, Race, Times, random_cpu_network
 from sdtui.diffusion.components import LoadedComponents, load
 from sdtui.engine.client import EngineClient
@@ -53,6 +53,11 @@ class WatchingInterface:
         self.received = 0
         threading.Thread(target=self._drain, daemon=True).start()
         return self
+
+    @property
+    def cpu_seconds(self) -> float:
+        """What it has cost so far."""
+        return cpu_seconds(self._process.pid)
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()
@@ -95,7 +100,7 @@ async def compare(rounds: int) -> dict[str, object]:
             GenerationParams(prompt="a red apple", model="random", seed=42, width=128, height=128),
         )
         alone, watched = Times(), []
-        previews = 0
+        previews, interface_seconds = 0, 0.0
         with WatchingInterface() as interface:
             client = await EngineClient.connect()
             try:
@@ -104,7 +109,9 @@ async def compare(rounds: int) -> dict[str, object]:
                 painted = interface.received
                 for _ in range(rounds):
                     race.run_pipeline(alone)
+                    before = interface.cpu_seconds
                     seconds, count = await run_job(client, race.params)
+                    interface_seconds += interface.cpu_seconds - before
                     watched.extend(seconds)
                     previews += count
                 painted = interface.received - painted
@@ -118,6 +125,7 @@ async def compare(rounds: int) -> dict[str, object]:
         "rounds": rounds,
         "pipeline_ms": alone_seconds * 1000,
         "watched_ms": watched_seconds * 1000,
+        "interface_ms": interface_seconds * 1000 / len(watched),
         "ratio": alone_seconds / watched_seconds,
         "previews_a_round": previews / rounds,
         "painted_bytes_a_round": painted / rounds,
@@ -142,6 +150,7 @@ def main() -> int:
         print(f"{PIPELINE}, alone   {result['pipeline_ms']:8.2f} ms a step")
         print(f"engine, with an interface        {result['watched_ms']:8.2f} ms a step")
         print(f"speed {result['ratio']:.3f} (at least {LIMIT:.3f} wanted)")
+        print(f"the interface used {result['interface_ms']:.2f} ms of CPU a step")
         print(f"{result['previews_a_round']:.0f} previews and ", end="")
         print(f"{result['painted_bytes_a_round']:,.0f} bytes painted a round")
     return 0 if result["ratio"] >= LIMIT else 1
