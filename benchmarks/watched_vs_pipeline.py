@@ -1,6 +1,6 @@
 """The loop in its own process, with a real interface attached, against StableDiffusionPipeline.
 
-    python benchmarks/watched_vs_pipeline.py [--rounds N] [--json]
+    python benchmarks/watched_vs_pipeline.py [--rounds N] [--size 256] [--json]
 
 An engine runs the jobs, `sdtui` on a pseudo-terminal of 120 by 40 cells watches them, and every
 step's preview is made, sent and painted. The pipeline runs alone in this process while the engine
@@ -91,13 +91,15 @@ async def run_job(client: EngineClient, params: GenerationParams) -> tuple[list[
     raise RuntimeError("the engine went away")
 
 
-async def compare(rounds: int) -> dict[str, object]:
+async def compare(rounds: int, size: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory(prefix="sdtui-") as home:
         os.environ["SDTUI_HOME"] = home
         model = Path(home) / "models" / "random"
         race = Race(
             save_model(model),
-            GenerationParams(prompt="a red apple", model="random", seed=42, width=128, height=128),
+            GenerationParams(
+                prompt="a red apple", model="random", seed=42, width=size, height=size
+            ),
         )
         alone, watched = Times(), []
         previews, interface_seconds = 0, 0.0
@@ -136,6 +138,7 @@ def main() -> int:
     """Print the comparison; the exit code says whether it is within the limit."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contender")
+    parser.add_argument("--size", type=int, default=128, help="pixels each way (default 128)")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--threads", type=int, help="torch's CPU threads on both sides")
     options = parser.parse_args()
@@ -143,7 +146,7 @@ def main() -> int:
         # The engine's worker reads this, and this process is told besides.
         os.environ["OMP_NUM_THREADS"] = str(options.threads)
         torch.set_num_threads(options.threads)
-    result = asyncio.run(compare(options.rounds))
+    result = asyncio.run(compare(options.rounds, options.size))
     if options.json:
         print(json.dumps(result))
     else:
