@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from sdtui.commands.looking import engine_or_file
 from sdtui.commands.output import EventLines, note
 from sdtui.errors import EngineError, ParameterError
 from sdtui.protocol.events import (
@@ -46,23 +47,27 @@ def queue(
 ) -> None:
     """List the jobs: the running one, those that wait, and what can be queued again.
 
-    This and the commands start the engine if it does not run, and it goes on with what waits.
+    The commands start the engine if it does not run, and it goes on with what waits; the list does
+    not.
     """
     if context.invoked_subcommand is not None:
         if json:
             raise ParameterError("--json", "goes with the list alone")
         return
-    listed, status = _ask(_look)
+    listed, status = asyncio.run(_look())
     if json:
         EventLines().show(listed)
         return
     for line in _table(listed.jobs):
         print(line)
-    if not any(job.state in GOING_ON for job in listed.jobs):
+    goes_on = any(job.state in GOING_ON for job in listed.jobs)
+    if not goes_on:
         note("Nothing runs or waits.")
     if listed.paused:
         note("The queue is paused.")
-    if status.state == "waiting for disk":
+    elif status is None and goes_on:
+        note("No engine runs: `sdtui queue resume` starts it, and it goes on with what waits.")
+    if status is not None and status.state == "waiting for disk":
         note("The queue waits for room on the disk, and goes on by itself when there is some.")
 
 
@@ -128,8 +133,16 @@ def _table(jobs: list[ListedJob]) -> Iterator[str]:
             yield f"{'':<16}{clean(job.title)}"
 
 
-async def _look(client: EngineClient, listed: QueueChanged) -> tuple[QueueChanged, EngineStatus]:
-    return listed, client.status
+async def _look() -> tuple[QueueChanged, EngineStatus | None]:
+    """The queue, and how the engine is if one runs."""
+    from sdtui.engine.queue_listing import queue_at_rest
+    from sdtui.history.database import Database
+    from sdtui.history.jobs import JobStore
+
+    async with engine_or_file() as source:
+        if isinstance(source, Database):
+            return queue_at_rest(JobStore(source)), None
+        return await _next(source, (QueueChanged,)), source.status
 
 
 def _ask(work: Callable[[EngineClient, QueueChanged], Awaitable[T]]) -> T:

@@ -9,7 +9,7 @@ import msgspec
 
 from sdtui.engine.job import Job
 from sdtui.engine.job_queue import JobQueue
-from sdtui.history.jobs import StoredJob
+from sdtui.history.jobs import JobStore, StoredJob
 from sdtui.protocol.events import ListedJob, QueueChanged
 
 MAX_UNFULFILLED = 50
@@ -51,6 +51,13 @@ class QueueListing:
     def _moment_is_over(self) -> None:
         self._timer = None
         self._tell(self.now())
+
+
+def queue_at_rest(store: JobStore) -> QueueChanged:
+    """The queue while no engine runs. What the last one left running waits for the next."""
+    jobs = [_line(job, "queued", job.queued_at) for job in store.left()]
+    jobs += map(_line_of_the_past, store.unfulfilled(MAX_UNFULFILLED))
+    return QueueChanged(paused=store.is_paused(), jobs=jobs)
 
 
 def _line(job: Job | StoredJob, state: str, since: float) -> ListedJob:

@@ -167,6 +167,10 @@ class JobStore:
                 self.park(row["id"], title, str(error), "Generate it again with this one.")
         return jobs
 
+    def left(self) -> list[StoredJob]:
+        """`unfinished` for whoever only looks: what cannot be understood is left out."""
+        return self._understood("state IN ('queued', 'running') ORDER BY position")
+
     def unfulfilled(self, limit: int) -> list[StoredJob]:
         """The jobs that ended without a picture and can be queued again, newest first.
 

@@ -61,12 +61,17 @@ MIGRATIONS: tuple[str, ...] = (
 """Each leads from the version that is its index to the next. What has been released stays."""
 
 
+def is_newest(connection: sqlite3.Connection) -> bool:
+    """Whether a database has the tables that this version knows."""
+    return _version(connection) == len(MIGRATIONS)
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring a database to the newest version, all or nothing.
 
     Raises `EngineError` for one that a newer sdtui wrote.
     """
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    version = _version(connection)
     if version > len(MIGRATIONS):
         raise EngineError(
             "The history was written by a newer sdtui",
@@ -84,3 +89,8 @@ def migrate(connection: sqlite3.Connection) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
