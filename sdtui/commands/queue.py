@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
 
-app = typer.Typer(help="The jobs that run and wait: list, pause, resume, cancel, requeue, up.")
+app = typer.Typer(
+    help="The jobs that run and wait: list, pause, resume, cancel, requeue, up, clear."
+)
 
 JobId = Annotated[
     str, typer.Argument(metavar="ID", help="As `sdtui queue` lists it; its beginning is enough.")
@@ -107,6 +109,21 @@ def requeue(job: JobId) -> None:
     """Queue a job again that failed, was cancelled or is parked."""
     _ask(lambda client, listed: client.requeue(_full_id(job, listed)))
     note("The job waits again, behind all others.")
+
+
+@app.command()
+def clear(
+    job: Annotated[
+        str | None, typer.Argument(metavar="ID", help="This one alone, which may be parked.")
+    ] = None,
+) -> None:
+    """Take what failed or was cancelled off the list. Parked jobs stay; so do pictures."""
+
+    async def forget(client: EngineClient, listed: QueueChanged) -> None:
+        await client.clear_ended(None if job is None else _full_id(job, listed))
+
+    _ask(forget)
+    note("What failed or was cancelled is off the list." if job is None else "It is off the list.")
 
 
 @app.command()

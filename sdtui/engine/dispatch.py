@@ -43,6 +43,7 @@ from sdtui.protocol.events import (
 from sdtui.protocol.requests import (
     Adjust,
     Cancel,
+    ClearEnded,
     GrantPreview,
     LoadModel,
     MoveUp,
@@ -118,6 +119,10 @@ class Dispatcher:
     def move_up(self, request: MoveUp) -> None:
         """Let a waiting job change places with the one before it, or raise `SdtuiError`."""
         self._queue.move_up(request.job_id)
+
+    def clear_ended(self, request: ClearEnded) -> None:
+        """Forget jobs that ended without a picture, or raise `SdtuiError`."""
+        self._queue.clear_ended(request.job_id)
 
     def pause(self, paused: bool) -> None:
         """Hold the waiting jobs back, or let them go on. Raises `SdtuiError` when it cannot."""

@@ -99,11 +99,7 @@ class JobQueue:
         Raises `ParameterError` for any other job, and `EngineError` as `put` does.
         """
         self._require_room(1)
-        stored = self._store.find_unfulfilled(job_id)
-        if stored is None:
-            raise ParameterError(
-                "job_id", "no job that failed, was cancelled or is parked has it", LOOK
-            )
+        stored = self._unfulfilled(job_id)
         self._store.requeue(job_id)
         job = Job(
             stored.id,
@@ -116,6 +112,26 @@ class JobQueue:
         self._waiting.append(job)
         self._on_change()
         return job
+
+    def clear_ended(self, job_id: str | None) -> None:
+        """Forget the jobs that failed or were cancelled, or one alone, which may be parked.
+
+        Raises `ParameterError` if that one is no job that ended without a picture, and
+        `HistoryUnwritableError` as `take` does.
+        """
+        if job_id is None:
+            self._store.clear_ended()
+        else:
+            self._store.clear(self._unfulfilled(job_id).id)
+        self._on_change()
+
+    def _unfulfilled(self, job_id: str) -> StoredJob:
+        stored = self._store.find_unfulfilled(job_id)
+        if stored is None:
+            raise ParameterError(
+                "job_id", "no job that failed, was cancelled or is parked has it", LOOK
+            )
+        return stored
 
     def move_up(self, job_id: str) -> None:
         """Let a waiting job change places with the one before it; the first one stays.

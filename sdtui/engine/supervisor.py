@@ -45,6 +45,7 @@ from sdtui.protocol.requests import (
     AnsweredRequest,
     Attach,
     Cancel,
+    ClearEnded,
     ClientRequest,
     GrantPreview,
     LoadModel,
@@ -219,6 +220,8 @@ class Supervisor:
                 self._dispatcher.move_up(request)
             case Requeue():
                 self._dispatcher.requeue(request)
+            case ClearEnded():
+                self._dispatcher.clear_ended(request)
             case PauseQueue() | ResumeQueue():
                 self._dispatcher.pause(isinstance(request, PauseQueue))
             case Cancel():

@@ -123,6 +123,16 @@ class JobStore:
                 (time.time(), job_id),
             )
 
+    def clear_ended(self) -> None:
+        """Forget the jobs that failed or were cancelled. The parked ones are to be queued again."""
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM jobs WHERE state IN ('failed', 'cancelled')")
+
+    def clear(self, job_id: str) -> None:
+        """Forget a job that ended without a picture."""
+        with self._database.transaction() as connection:
+            connection.execute(f"DELETE FROM jobs WHERE id = ? AND {_UNFULFILLED}", (job_id,))
+
     def cancel(self, job_id: str) -> None:
         """The user stopped the job."""
         self._end(job_id, "cancelled")

@@ -38,6 +38,22 @@ QUEUE_ACTIONS: tuple[Action, ...] = (
         footer=5,
     ),
     Action(
+        name="clear",
+        keys=("c",),
+        target="screen.clear",
+        help="Take all jobs off the list that failed or were cancelled",
+        group="in the queue",
+        footer=6,
+    ),
+    Action(
+        name="clear this one",
+        keys=("C",),
+        target="screen.clear_this_one",
+        help="Take the chosen job off the list, which may also be parked",
+        group="in the queue",
+        footer=7,
+    ),
+    Action(
         name="back",
         keys=("escape", "f5", "q"),
         target="screen.back",

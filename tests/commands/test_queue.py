@@ -52,6 +52,12 @@ def generate(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
+def listed(sdtui: Callable) -> dict[str, str]:
+    """The state of every job in the list."""
+    told = json.loads(sdtui("queue", "--json").out)
+    return {job["job_id"]: job["state"] for job in told["jobs"]}
+
+
 def test_an_empty_queue_says_so(sdtui: Callable) -> None:
     outcome = sdtui("queue")
     assert (outcome.code, outcome.out) == (0, "")
@@ -92,6 +98,21 @@ def test_jobs_are_moved_cancelled_and_queued_again(sdtui: Callable) -> None:
     wait_for(lambda: len(pictures()) == 3)
 
 
+def test_what_ended_is_cleared_and_a_parked_job_only_by_its_id(sdtui: Callable) -> None:
+    (failed,) = submit("fail", to_the_end=True)
+    (parked,) = submit("die=1", to_the_end=True)
+    sdtui("queue", "pause")
+    (waiting,) = submit("a red apple")
+    assert sdtui("queue", "clear").code == 0
+    assert listed(sdtui) == {waiting: "queued", parked: "parked"}
+    outcome = sdtui("queue", "clear", waiting)
+    assert outcome.code == 2
+    assert "no job that failed, was cancelled or is parked" in outcome.err
+    assert sdtui("queue", "clear", parked[:12]).code == 0
+    assert listed(sdtui) == {waiting: "queued"}
+    assert sdtui("queue", "requeue", failed).code == 2
+
+
 def test_a_running_job_is_cancelled(sdtui: Callable) -> None:
     (running,) = submit("pause=0.5")
     wait_for(lambda: stored(running).state == "running")
@@ -112,7 +133,7 @@ def test_the_beginning_of_an_id_is_enough_unless_two_jobs_have_it(sdtui: Callabl
     assert unfinished() == job_ids[1:]
 
 
-@pytest.mark.parametrize("command", ["cancel", "requeue", "up"])
+@pytest.mark.parametrize("command", ["cancel", "requeue", "up", "clear"])
 @pytest.mark.parametrize("job_id", ["nobody", ""])
 def test_an_unknown_job_is_bad_input(sdtui: Callable, command: str, job_id: str) -> None:
     outcome = sdtui("queue", command, job_id)

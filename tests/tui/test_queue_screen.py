@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sdtui.errors import EngineError
-from sdtui.protocol.events import ListedJob, QueueChanged
+from sdtui.protocol.events import JobFailed, JobParked, ListedJob, QueueChanged
 from sdtui.tui.queue_actions import QUEUE_ACTIONS
 from sdtui.tui.screens.queue import QueueScreen
 from tests.tui.fake_engine import FakeEngineClient, listed
@@ -180,6 +180,38 @@ async def test_what_does_not_apply_is_said_and_not_asked() -> None:
         await stage.press("r")
         await stage.until_shown("this job is running: it has not ended")
         assert not asked(stage, "move_up", "requeue")
+
+
+async def test_what_failed_or_was_cancelled_is_taken_off_the_list() -> None:
+    async with opened(held(), start=params()) as stage:
+        await fill(stage)
+        await stage.press("c")
+        await stage.until_shown("no job failed or was cancelled")
+        await stage.press("C")
+        await stage.until_shown("this job is running: cancel it first")
+        assert not asked(stage, "clear_ended")
+        await stage.press("down", "x", "x")
+        await stage.until(lambda: [row[0] for row in rows(stage)].count("cancelled") == 2)
+        await stage.press("end", "C")
+        await stage.until(lambda: len(rows(stage)) == 3)
+        await stage.press("c")
+        await stage.until(lambda: [row[0] for row in rows(stage)] == ["running", "›queued"])
+        assert asked(stage, "clear_ended") == [("clear_ended", "job-2"), ("clear_ended", None)]
+
+
+async def test_a_parked_job_is_taken_off_the_list_only_when_it_is_chosen() -> None:
+    async with opened() as stage:
+        for end in (JobParked(job_id="a", title="Twice"), JobFailed(job_id="b", title="Wrong")):
+            stage.engine._ended[end.job_id] = params(), end
+        stage.engine._proceed()
+        await stage.press("f5")
+        await stage.until(lambda: len(rows(stage)) == 2)
+        await stage.press("c")
+        await stage.until(lambda: [row[0] for row in rows(stage)] == ["›parked"])
+        await stage.press("c")
+        await stage.until_shown("no job failed or was cancelled")
+        await stage.press("C")
+        await stage.until_shown("Nothing waits.")
 
 
 async def test_the_queue_is_paused_and_goes_on() -> None:

@@ -23,6 +23,9 @@ from sdtui.tui.stylesheets import styles_dir
 from sdtui.tui.widgets.job_list import JobList
 from sdtui.tui.widgets.key_bar import KeyBar
 
+_NO_ENGINE = "the engine is not there"
+_CLEARED = ("failed", "cancelled")
+_ENDED = (*_CLEARED, "parked")
 _HINT = "⏎ in the prompt lets a picture wait while another one is made."
 
 
@@ -99,15 +102,29 @@ class QueueScreen(WatchingScreen[None]):
         """Let the chosen job wait once more."""
         self._change(
             lambda client, job_id: client.requeue(job_id),
-            ("failed", "cancelled", "parked"),
+            _ENDED,
             "it has not ended",
         )
+
+    def action_clear(self) -> None:
+        """Let the list forget what failed or was cancelled."""
+        client, queue = self.bridge.client, self.bridge.queue
+        if client is None or queue is None:
+            self.status.note(_NO_ENGINE)
+        elif not any(job.state in _CLEARED for job in queue.jobs):
+            self.status.note("no job failed or was cancelled")
+        else:
+            self.ask(client.clear_ended())
+
+    def action_clear_this_one(self) -> None:
+        """Let the list forget the chosen job."""
+        self._change(lambda client, job_id: client.clear_ended(job_id), _ENDED, "cancel it first")
 
     def action_pause(self) -> None:
         """Let no waiting job begin, or let them go on."""
         client, queue = self.bridge.client, self.bridge.queue
         if client is None or queue is None:
-            self.status.note("the engine is not there")
+            self.status.note(_NO_ENGINE)
         else:
             self.ask(client.resume_queue() if queue.paused else client.pause_queue())
 
@@ -124,7 +141,7 @@ class QueueScreen(WatchingScreen[None]):
         """Ask for a change of the chosen job if it is in one of `states`."""
         client, job = self.bridge.client, self.jobs.job
         if client is None:
-            self.status.note("the engine is not there")
+            self.status.note(_NO_ENGINE)
         elif job is None:
             self.status.note("there is no job")
         elif job.state not in states:
