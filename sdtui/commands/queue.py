@@ -37,6 +37,7 @@ JobId = Annotated[
     str, typer.Argument(metavar="ID", help="As `sdtui queue` lists it; its beginning is enough.")
 ]
 _LONGEST_PROMPT = 60
+_LONGEST_ID = 40
 _LOOK = "`sdtui queue` lists the jobs with their ids."
 
 
@@ -91,23 +92,22 @@ def resume() -> None:
 def cancel(job: JobId) -> None:
     """Stop a job that runs or waits."""
 
-    async def stop(client: EngineClient, listed: QueueChanged) -> None:
-        job_id = _full_id(job, listed)
+    async def stop(client: EngineClient, job_id: str) -> None:
         await client.cancel(job_id)
         end = await _next(client, FINAL_EVENTS)
         while end.job_id != job_id:
             end = await _next(client, FINAL_EVENTS)
         if not isinstance(end, JobCancelled):
-            raise ParameterError("ID", "is of a job that ended before it could be cancelled")
+            raise ParameterError("job_id", "that job ended before it could be cancelled")
 
-    _ask(stop)
+    _ask_of(job, stop)
     note("The job is cancelled.")
 
 
 @app.command()
 def requeue(job: JobId) -> None:
     """Queue a job again that failed, was cancelled or is parked."""
-    _ask(lambda client, listed: client.requeue(_full_id(job, listed)))
+    _ask_of(job, lambda client, job_id: client.requeue(job_id))
     note("The job waits again, behind all others.")
 
 
@@ -118,18 +118,18 @@ def clear(
     ] = None,
 ) -> None:
     """Take what failed or was cancelled off the list. Parked jobs stay; so do pictures."""
-
-    async def forget(client: EngineClient, listed: QueueChanged) -> None:
-        await client.clear_ended(None if job is None else _full_id(job, listed))
-
-    _ask(forget)
-    note("What failed or was cancelled is off the list." if job is None else "It is off the list.")
+    if job is None:
+        _ask(lambda client, listed: client.clear_ended())
+        note("What failed or was cancelled is off the list.")
+    else:
+        _ask_of(job, lambda client, job_id: client.clear_ended(job_id))
+        note("The job is off the list.")
 
 
 @app.command()
 def up(job: JobId) -> None:
     """Let a waiting job change places with the one before it."""
-    _ask(lambda client, listed: client.move_up(_full_id(job, listed)))
+    _ask_of(job, lambda client, job_id: client.move_up(job_id))
     note("The job has moved up.")
 
 
@@ -173,12 +173,22 @@ def _ask(work: Callable[[EngineClient, QueueChanged], Awaitable[T]]) -> T:
         finally:
             await client.close()
 
+    return asyncio.run(converse())
+
+
+def _ask_of(job: str, work: Callable[[EngineClient, str], Awaitable[T]]) -> T:
+    """Do `work` with a client and the id that `job` is the beginning of."""
+
+    async def work_on_it(client: EngineClient, listed: QueueChanged) -> T:
+        return await work(client, _full_id(job, listed))
+
     try:
-        return asyncio.run(converse())
+        return _ask(work_on_it)
     except ParameterError as error:
         if error.field != "job_id":
             raise
-        raise ParameterError("ID", error.reason, error.remedy) from error
+        name = f"ID {clean(job, limit=_LONGEST_ID)}".rstrip()
+        raise ParameterError(name, error.reason, error.remedy) from error
 
 
 async def _next(client: EngineClient, kinds: tuple[type[E], ...]) -> E:
@@ -191,7 +201,9 @@ async def _next(client: EngineClient, kinds: tuple[type[E], ...]) -> E:
 
 def _full_id(beginning: str, listed: QueueChanged) -> str:
     """The id that begins so; what is in no list is for the engine to know."""
-    found = [job.job_id for job in listed.jobs if beginning and job.job_id.startswith(beginning)]
+    if not beginning:
+        raise ParameterError("job_id", "is empty", _LOOK)
+    found = [job.job_id for job in listed.jobs if job.job_id.startswith(beginning)]
     if len(found) > 1:
-        raise ParameterError("ID", f"is the beginning of {len(found)} jobs", _LOOK)
+        raise ParameterError("job_id", f"is the beginning of {len(found)} jobs", _LOOK)
     return found[0] if found else beginning

@@ -134,11 +134,16 @@ def test_the_beginning_of_an_id_is_enough_unless_two_jobs_have_it(sdtui: Callabl
 
 
 @pytest.mark.parametrize("command", ["cancel", "requeue", "up", "clear"])
-@pytest.mark.parametrize("job_id", ["nobody", ""])
-def test_an_unknown_job_is_bad_input(sdtui: Callable, command: str, job_id: str) -> None:
+@pytest.mark.parametrize(
+    ("job_id", "told"),
+    [("nobody", "ID nobody: no "), ("x\x1b[2J" * 9, "ID x␛[2Jx␛[2J"), ("", "ID: is empty")],
+)
+def test_an_unknown_job_is_bad_input_and_named(
+    sdtui: Callable, command: str, job_id: str, told: str
+) -> None:
     outcome = sdtui("queue", command, job_id)
     assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err.startswith("sdtui: ID: no ")
+    assert outcome.err.startswith(f"sdtui: {told}")
     assert "`sdtui queue` lists" in outcome.err
 
 
