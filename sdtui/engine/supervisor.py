@@ -141,7 +141,8 @@ class Supervisor:
 
     @property
     def _is_needed(self) -> bool:
-        return bool(self._subscribers) or self._dispatcher.has_work
+        dispatcher = self._dispatcher
+        return bool(self._subscribers) or dispatcher.has_work or dispatcher.waits_for_disk
 
     # Clients ------------------------------------------------------------------------------------
 

@@ -133,17 +133,21 @@ class JobStore:
         with self._database.transaction() as connection:
             connection.execute(f"DELETE FROM jobs WHERE id = ? AND {_UNFULFILLED}", (job_id,))
 
-    def cancel(self, job_id: str) -> None:
-        """The user stopped the job."""
-        self._end(job_id, "cancelled")
+    def cancel(self, job_id: str, *, ended_at: float | None = None) -> None:
+        """The user stopped the job, now or at `ended_at`."""
+        self._end(job_id, "cancelled", ended_at=ended_at)
 
-    def fail(self, job_id: str, title: str, message: str, remedy: str) -> None:
+    def fail(
+        self, job_id: str, title: str, message: str, remedy: str, *, ended_at: float | None = None
+    ) -> None:
         """The job cannot be done."""
-        self._end(job_id, "failed", title, message, remedy)
+        self._end(job_id, "failed", title, message, remedy, ended_at)
 
-    def park(self, job_id: str, title: str, message: str, remedy: str) -> None:
+    def park(
+        self, job_id: str, title: str, message: str, remedy: str, *, ended_at: float | None = None
+    ) -> None:
         """The job was interrupted once too often; it stays until someone queues it again."""
-        self._end(job_id, "parked", title, message, remedy)
+        self._end(job_id, "parked", title, message, remedy, ended_at)
 
     def move_up(self, job_id: str) -> None:
         """Let a waiting job change places with the one before it; the first one stays."""
@@ -216,13 +220,20 @@ class JobStore:
             connection.execute("UPDATE jobs SET state = ? WHERE id = ?", (state, job_id))
 
     def _end(
-        self, job_id: str, state: str, title: str = "", message: str = "", remedy: str = ""
+        self,
+        job_id: str,
+        state: str,
+        title: str = "",
+        message: str = "",
+        remedy: str = "",
+        ended_at: float | None = None,
     ) -> None:
+        ended_at = time.time() if ended_at is None else ended_at
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE jobs SET state = ?, title = ?, message = ?, remedy = ?, ended_at = ?"
                 " WHERE id = ?",
-                (state, title, message, remedy, time.time(), job_id),
+                (state, title, message, remedy, ended_at, job_id),
             )
 
 
