@@ -265,6 +265,54 @@ def test_a_batch_that_is_interrupted_before_it_is_answered_leaves_no_job_behind(
         assert [state for (state,) in jobs] == ["cancelled"] * 3
 
 
+def test_a_second_signal_leaves_at_once_and_says_which_job_goes_on(sdtui: Callable) -> None:
+    command = generate("pause=30", "--batch", "3")
+    wait_for(lambda: len(unfinished()) == 3 and stored(unfinished()[0]).state == "running")
+    command.send_signal(signal.SIGINT)
+    wait_for(lambda: len(unfinished()) == 1)
+    command.send_signal(signal.SIGINT)
+    _, err = command.communicate(timeout=20)
+    assert command.returncode == 130
+    (running,) = unfinished()
+    assert f"Job {running} may still run or wait in the engine" in err
+    assert f"`sdtui queue cancel {running}` stops" in err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_second_signal_says_how_many_jobs_an_engine_that_does_not_answer_may_have(
+    sdtui: Callable, fake_engine: subprocess.Popen[bytes], number: signal.Signals, code: int
+) -> None:
+    sdtui("queue", "pause")
+    command = generate("x", "--batch", "3", "--json")
+    wait_for(lambda: len(unfinished()) == 3)
+    assert command.stdout is not None
+    while '"JobQueued"' not in command.stdout.readline():
+        pass
+    fake_engine.send_signal(signal.SIGSTOP)
+    command.send_signal(number)
+    time.sleep(0.5)
+    command.send_signal(number)
+    _, err = command.communicate(timeout=20)
+    fake_engine.send_signal(signal.SIGCONT)
+    assert command.returncode == code
+    assert "3 jobs may still run or wait in the engine: `sdtui queue` lists" in err
+
+
+def test_a_second_signal_before_the_answer_says_that_there_was_none(sdtui: Callable) -> None:
+    sdtui("queue", "pause")
+    with history() as database:
+        database.connection.execute("BEGIN IMMEDIATE")
+        command = generate("x", "--batch", "3")
+        wait_for(lambda: not asyncio.run(is_answering()), 60)
+        command.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        command.send_signal(signal.SIGINT)
+        _, err = command.communicate(timeout=20)
+        database.connection.execute("ROLLBACK")
+    assert command.returncode == 130
+    assert "the engine has not answered yet: `sdtui queue` shows whether it took the jobs" in err
+
+
 async def is_answering() -> bool:
     """Whether the engine answers a client that comes now."""
     try:
