@@ -61,8 +61,9 @@ class JobStore:
         with self._database.transaction() as connection:
             for job_id, params in jobs.items():
                 connection.execute(
-                    "INSERT INTO jobs (id, request_id, params, device, dtype, state, position,"
-                    " queued_at) VALUES (?, ?, ?, ?, ?, 'queued',"
+                    "INSERT INTO jobs (id, request_id, params, device, dtype, state, number,"
+                    " position, queued_at) VALUES (?, ?, ?, ?, ?, 'queued',"
+                    " (SELECT coalesce(max(number), 0) + 1 FROM jobs),"
                     " (SELECT coalesce(max(position), 0) + 1 FROM jobs), ?)",
                     (
                         job_id,
@@ -74,8 +75,9 @@ class JobStore:
                     ),
                 )
                 connection.execute(
-                    "INSERT INTO prompts (job_id, prompt, negative_prompt) VALUES (?, ?, ?)",
-                    (job_id, params.prompt, params.negative_prompt),
+                    "INSERT INTO prompts (rowid, prompt, negative_prompt)"
+                    " SELECT number, ?, ? FROM jobs WHERE id = ?",
+                    (params.prompt, params.negative_prompt, job_id),
                 )
 
     def start(self, job_id: str) -> float:
