@@ -135,7 +135,8 @@ class SdtuiApp(TypedInOrder[None]):
             self.exit()
             return
         self._interrupted_at = now
-        self.main.status.note("^c again leaves, esc stops the picture")
+        words = "^c again leaves, esc stops the picture"
+        self.main.status.note(words, _SECOND_CTRL_C_SECONDS)
 
     @property
     def unfinished_jobs(self) -> int:

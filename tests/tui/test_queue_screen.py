@@ -56,8 +56,11 @@ async def test_enter_while_a_picture_is_made_lets_another_wait_and_says_so() -> 
         assert "12/25" in stage.text, "the running picture stays in view"
         await stage.press("enter")
         await stage.until_shown("2 wait: F5 shows the queue")
-        stage.engine.finish()
-        await stage.until_shown("queue 1")
+        await stage.engine.cancel("job-1")
+        await stage.until_shown("1 waits: F5 shows the queue")
+        await stage.engine.cancel("job-2")
+        await stage.until_shown("queue 0")
+        assert "F5 shows the queue" not in stage.text
         await stage.until_shown("12/25")
 
 
@@ -179,6 +182,12 @@ async def test_what_does_not_apply_is_said_and_not_asked() -> None:
         await stage.until_shown("this job is running: it does not wait")
         await stage.press("r")
         await stage.until_shown("this job is running: it has not ended")
+        await stage.press("down")
+        await stage.until(lambda: "it has not ended" not in stage.text)
+        await stage.press("r")
+        await stage.until_shown("this job is queued: it has not ended")
+        await stage.press("x")
+        await stage.until(lambda: "it has not ended" not in stage.text)
         assert not asked(stage, "move_up", "requeue")
 
 
@@ -255,6 +264,7 @@ async def test_a_lost_engine_is_said_and_its_queue_is_shown_again_when_it_is_bac
 
         stage.main.bridge._connect = connect
         await stage.until_shown("a fox")
+        assert "the engine is not there" not in stage.text
 
 
 async def test_a_thousand_jobs_are_walked_through_by_keys_and_wheel() -> None:

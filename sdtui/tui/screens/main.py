@@ -135,9 +135,9 @@ class MainScreen(FullPreview):
     @on(EngineConnected)
     def _engine_is_there(self, message: EngineConnected) -> None:
         status = message.status
+        waiting, self._awaiting_engine = self._awaiting_engine, None
         if status is not None:
             self.run_view.show(status)
-        waiting, self._awaiting_engine = self._awaiting_engine, None
         if waiting is not None:
             self.ask(self._submit(*waiting))
         elif status is not None and not _has_jobs(status):
@@ -147,7 +147,8 @@ class MainScreen(FullPreview):
     def _engine_is_gone(self, message: EngineLost) -> None:
         self.run_view.lose_engine("trying again")
         if message.error is not None:
-            self.status.note(message.error.title)
+            title = message.error.title
+            self.status.note(lambda: "" if self.bridge.client else title)
 
     @on(ModelDescribed)
     def _model_is_known(self, message: ModelDescribed) -> None:
@@ -172,6 +173,7 @@ class MainScreen(FullPreview):
 
     @on(ParameterPanel.Changed)
     def _setting_changed(self, message: ParameterPanel.Changed) -> None:
+        self.status.look_at_note()
         match message.field:
             case "guidance_scale" if self.bridge.running:
                 self.when_settled("guidance", _SETTLING_SECONDS, self._guidance_changed)
@@ -217,7 +219,8 @@ class MainScreen(FullPreview):
         if description.counter:
             self._load_model()
         else:
-            self.status.note("this model is loaded when a picture is asked for")
+            words = "this model is loaded when a picture is asked for"
+            self.status.note(lambda: words if self._still_set("model", description.model) else "")
 
     # Requests ----------------------------------------------------------------------------------
 
@@ -233,16 +236,21 @@ class MainScreen(FullPreview):
                 self._tell_of_waiting()
             else:
                 self._awaiting_engine = params, count
-                self.status.note("starts as soon as the engine is there")
+                words = "starts as soon as the engine is there"
+                self.status.note(lambda: words if self._awaiting_engine else "")
 
     def _tell_of_waiting(self) -> None:
         """What was asked for may have to wait, and nothing else on the screen says so."""
+        if self._what_waits():
+            self.status.note(self._what_waits)
+
+    def _what_waits(self) -> str:
         status = self.bridge.client.status if self.bridge.client else None
         if status is None or not status.queued:
-            return
+            return ""
         count = "1 waits" if status.queued == 1 else f"{status.queued} wait"
         what = f"{count}, paused" if status.paused else count
-        self.status.note(f"{what}: {_QUEUE_KEY} shows the queue")
+        return f"{what}: {_QUEUE_KEY} shows the queue"
 
     def _show_parameter_error(self, error: ParameterError) -> None:
         match error.field:
@@ -254,7 +262,12 @@ class MainScreen(FullPreview):
             case field:
                 self.panel.show_field(field)
                 self.show_side("settings")
-                self.status.note(clean(f"{self.panel.setting.label} {error.reason}"))
+                words = f"{self.panel.setting.label} {error.reason}"
+                value = self.panel.settings.values.get(field)
+                self.status.note(lambda: words if self._still_set(field, value) else "")
+
+    def _still_set(self, field: str, value: object) -> bool:
+        return self.panel.settings.values.get(field) == value
 
     # Actions -----------------------------------------------------------------------------------
 
@@ -275,7 +288,9 @@ class MainScreen(FullPreview):
             self._awaiting_engine = None
             self.status.note("nothing is asked for any more")
         else:
-            self.status.note("nothing runs")
+            self.status.note(
+                lambda: "" if self.bridge.running or self.bridge.waiting else "nothing runs"
+            )
 
     def action_new_seed(self) -> None:
         """Draw another seed."""
