@@ -54,6 +54,14 @@ QUEUE_ACTIONS: tuple[Action, ...] = (
         footer=7,
     ),
     Action(
+        name="history",
+        keys=("f3", "h"),
+        target="screen.history",
+        help="Go on to past pictures",
+        group="in the queue",
+        footer=8,
+    ),
+    Action(
         name="back",
         keys=("escape", "f5", "q"),
         target="screen.back",

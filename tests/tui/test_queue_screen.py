@@ -7,6 +7,7 @@ import pytest
 from sdtui.errors import EngineError
 from sdtui.protocol.events import JobFailed, JobParked, ListedJob, QueueChanged
 from sdtui.tui.queue_actions import QUEUE_ACTIONS
+from sdtui.tui.screens.history import HistoryScreen
 from sdtui.tui.screens.queue import QueueScreen
 from tests.tui.fake_engine import FakeEngineClient, listed
 from tests.tui.stage import Stage, opened, params
@@ -108,6 +109,27 @@ async def test_the_queue_is_opened_and_left_by_the_same_keys(key: str) -> None:
         await stage.press(key)
         await stage.until(lambda: stage.app.screen is stage.main)
         assert not stage.main.bridge.watchers
+
+
+async def test_queue_and_history_lead_to_each_other_and_straight_back() -> None:
+    async with opened() as stage:
+        await stage.press("tab", "f3")
+        for keys in (("f5", "f3"), ("q", "h")):
+            for key, screen in zip(keys, (QueueScreen, HistoryScreen), strict=True):
+                await stage.press(key)
+                await stage.until(lambda screen=screen: isinstance(stage.app.screen, screen))
+                await stage.until(lambda: len(stage.main.bridge.watchers) == 1)
+                assert len(stage.app.screen_stack) == 2
+        await stage.press("ctrl+p")
+        await stage.until_shown("Search")
+        await stage.type("queue")
+        await stage.until_shown("Go on to what runs and waits")
+        await stage.press("enter", "enter")
+        await stage.until(lambda: isinstance(stage.app.screen, QueueScreen))
+        await stage.press("escape")
+        await stage.until(lambda: stage.app.screen is stage.main)
+        assert len(stage.app.screen_stack) == 1
+        await stage.until(lambda: not stage.main.bridge.watchers)
 
 
 async def test_an_empty_queue_says_so_and_how_to_fill_it() -> None:

@@ -23,6 +23,7 @@ from sdtui.tui.messages import (
     ModelDescribed,
 )
 from sdtui.tui.preview_actions import PREVIEW_ACTIONS
+from sdtui.tui.screens.asking import WatchingScreen
 from sdtui.tui.screens.full_preview import VIEW_ACTIONS, FullPreview
 from sdtui.tui.widgets.parameter_panel import ParameterPanel
 from sdtui.tui.widgets.prompt_input import PromptInput
@@ -310,6 +311,7 @@ class MainScreen(FullPreview):
         from sdtui.tui.screens.queue import QueueScreen
 
         if not isinstance(self.app.screen, QueueScreen):
+            self._leave_the_screen_above()
             self.app.push_screen(QueueScreen(self.bridge))
 
     def action_history(self) -> None:
@@ -317,8 +319,14 @@ class MainScreen(FullPreview):
         from sdtui.tui.screens.history import HistoryScreen
 
         if not isinstance(self.app.screen, HistoryScreen):
+            self._leave_the_screen_above()
             preview_every = self.panel.settings.values["preview_every"]
             self.app.push_screen(HistoryScreen(self.bridge, preview_every), self._load_again)
+
+    def _leave_the_screen_above(self) -> None:
+        above = self.app.screen
+        if isinstance(above, WatchingScreen):
+            above.dismiss()
 
     def _load_again(self, params: GenerationParams | None) -> None:
         """Take over a past picture's parameters; the next picture has its seed too."""
