@@ -129,6 +129,13 @@ class SdtuiApp(TypedInOrder[None]):
 
         self.push_screen(HelpScreen())
 
+    def action_command_palette(self) -> None:
+        """Find an action by its name."""
+        from sdtui.tui.screens.palette import Palette
+
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette())
+
     def action_interrupt(self) -> None:
         """Ctrl+C: say what it does not do, and leave when it is pressed again."""
         now = time.monotonic()

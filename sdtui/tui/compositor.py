@@ -1,8 +1,9 @@
-"""Paints what changed and nothing else.
+"""Paints what changed and is seen, and nothing else.
 
 For every update, Textual's compositor has all lines made of every widget whose container lies
 anywhere in the rectangle around all that changed. A typed letter and a progress bar far below it
-are enough for that to be the whole screen, several milliseconds for which the next key waits.
+are enough for that to be the whole screen, several milliseconds for which the next key waits. And
+a container's lines are made as well where its children cover them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from textual.strip import Strip
 
 
 class SparingCompositor(Compositor):
-    """Asks for the lines that changed, of the widgets that can be seen there."""
+    """Asks for the lines that are to be painted, of the widgets that can be seen there."""
 
     _updates: tuple[Region, ...] | None = None
 
@@ -30,32 +31,54 @@ class SparingCompositor(Compositor):
     def _get_renders(
         self, crop: Region | None = None
     ) -> Iterable[tuple[Region, Region, list[Strip]]]:
-        if self._updates is None:
-            yield from super()._get_renders(crop)
-            return
-        updates = self._updates
+        screen = crop or self.size.region
+        missing = _Missing((screen,) if self._updates is None else self._updates)
         # The foremost come first, and whatever lies behind one of them is not seen there.
         for widget, (region, clip) in self.visible_widgets.items():
             seen = region.intersection(clip)
-            for top, bottom in _runs(updates, seen):
+            for top, bottom in missing.take(seen):
                 lines = Region(seen.x, top, seen.width, bottom - top)
                 yield region, lines, widget.render_lines(lines.translate(-region.offset))
-            updates = tuple(update for update in updates if not seen.contains_region(update))
-            if not updates:
+            if not missing:
                 return
 
 
-def _runs(updates: Iterable[Region], seen: Region) -> Iterator[tuple[int, int]]:
-    """The lines of `seen` that some of `updates` touch, as first line and the one past the last."""
-    lines = {
-        y
-        for update in updates
-        if update.overlaps(seen)
-        for y in update.intersection(seen).line_range
-    }
-    for top in sorted(lines):
-        if top - 1 not in lines:
-            bottom = top + 1
-            while bottom in lines:
-                bottom += 1
-            yield top, bottom
+class _Missing:
+    """What nothing has been painted on yet: of each line, the columns from one up to another."""
+
+    def __init__(self, regions: Iterable[Region]) -> None:
+        self._spans: dict[int, list[tuple[int, int]]] = {}
+        for region in regions:
+            for y in region.line_range:
+                self._spans.setdefault(y, []).append(region.column_span)
+
+    def __bool__(self) -> bool:
+        return bool(self._spans)
+
+    def take(self, seen: Region) -> Iterator[tuple[int, int]]:
+        """The runs of lines of which `seen` has something missing, and has it no longer."""
+        first: int | None = None
+        for y in seen.line_range:
+            if self._take_line(y, *seen.column_span):
+                first = y if first is None else first
+            elif first is not None:
+                yield first, y
+                first = None
+        if first is not None:
+            yield first, seen.bottom
+
+    def _take_line(self, y: int, left: int, right: int) -> bool:
+        spans = self._spans.get(y)
+        if spans is None or not any(left < end and start < right for start, end in spans):
+            return False
+        rest = [
+            part
+            for start, end in spans
+            for part in ((start, min(end, left)), (max(start, right), end))
+            if part[0] < part[1]
+        ]
+        if rest:
+            self._spans[y] = rest
+        else:
+            del self._spans[y]
+        return True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pyte
@@ -11,6 +13,7 @@ from textual._compositor import ChopsUpdate, Compositor
 from textual.geometry import Region
 from textual.widget import Widget
 
+from sdtui.tui.compositor import SparingCompositor
 from tests.tui.fake_engine import FakeEngineClient
 from tests.tui.stage import Stage, opened, params
 
@@ -32,6 +35,14 @@ def anywhere(screen: Region) -> Region:
     return size.intersection(screen)
 
 
+@contextmanager
+def as_textual_does() -> Iterator[None]:
+    """All lines of all widgets are made, as Textual's own compositor has it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SparingCompositor, "_get_renders", Compositor._get_renders)
+        yield
+
+
 @pytest.mark.parametrize("size", [WIDE, (80, 24)])
 async def test_an_update_of_any_places_paints_what_textual_would(size: tuple[int, int]) -> None:
     random.seed(size[0])
@@ -46,7 +57,8 @@ async def test_an_update_of_any_places_paints_what_textual_would(size: tuple[int
             compositor._dirty_regions = set(places)
             update = compositor.render_partial_update()
             compositor._dirty_regions = set(places)
-            textuals = Compositor.render_partial_update(compositor)
+            with as_textual_does():
+                textuals = compositor.render_partial_update()
             assert painted(stage, update) == painted(stage, textuals), places
 
 
@@ -69,3 +81,24 @@ async def test_only_widgets_that_changed_are_asked_for_their_lines(
         compositor._dirty_regions = {prompt.region, progress.region}
         compositor.render_partial_update()
         assert set(asked) == {prompt, progress}
+
+
+async def test_what_its_children_cover_is_not_asked_for_its_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: set[Widget] = set()
+    render_lines = Widget.render_lines
+
+    def told(widget: Widget, crop: Region) -> Any:
+        asked.add(widget)
+        return render_lines(widget, crop)
+
+    async with opened(start=params(), size=WIDE) as stage:
+        await stage.pilot.pause()
+        monkeypatch.setattr(Widget, "render_lines", told)
+        strips = stage.main._compositor.render_strips()
+        assert stage.main.prompt in asked
+        assert not asked & {stage.main.query_one("#panes"), stage.main}
+        with as_textual_does():
+            textuals = stage.main._compositor.render_strips()
+        assert strips == textuals

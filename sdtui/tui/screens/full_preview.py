@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from sdtui.tui.actions import ACTIONS, Action
 from sdtui.tui.preview_actions import FULL_PREVIEW_KEYS, PREVIEW_ACTIONS
 from sdtui.tui.screens.main_layout import MainLayout
-from sdtui.tui.view import FITTED, View
 from sdtui.tui.widgets.key_bar import KeyBar
+
+if TYPE_CHECKING:
+    from sdtui.tui.view import View
 
 VIEW_ACTIONS = {
     action.target.removeprefix("screen.").partition("(")[0] for action in PREVIEW_ACTIONS
@@ -64,6 +67,8 @@ class FullPreview(MainLayout):
 
     def action_whole_picture(self) -> None:
         """Fit the picture in."""
+        from sdtui.tui.view import FITTED
+
         self._look(FITTED)
 
     def action_exact_pixels(self) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.events import ScreenResume
 from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import Static
@@ -63,7 +64,8 @@ class MainLayout(AskingScreen[None]):
         # The first resize would find these classes changed and style everything once more.
         width, height = self.app.size
         for extent, breakpoints in ((width, WIDTHS), (height, HEIGHTS)):
-            self.add_class(max(entry for entry in breakpoints if entry[0] <= extent)[1])
+            name = max(entry for entry in breakpoints if entry[0] <= extent)[1]
+            self.add_class(name, update=False)
         yield self.status
         with Horizontal(id="prompts"):
             yield self.prompt
@@ -112,6 +114,10 @@ class MainLayout(AskingScreen[None]):
             prompt.move_cursor(prompt.document.end)
         self.preview_pane.border_title = Content("preview")
         self._retitle()
+
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        """What comes with the first paint was styled as it came, and is not styled once more."""
+        event.refresh_styles = event.refresh_styles and bool(self.outer_size)
 
     def on_resize(self) -> None:
         """The titles are tabs where two panes share a place."""
