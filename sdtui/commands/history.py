@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from io import BytesIO
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sdtui.commands.looking import engine_or_file
 from sdtui.commands.output import note
 from sdtui.errors import ParameterError
-from sdtui.protocol.gallery import MAX_PAGE_PICTURES, GalleryPicture, GallerySearched
+from sdtui.protocol.gallery import (
+    MAX_PAGE_PICTURES,
+    GalleryPicture,
+    GallerySearched,
+    SearchGallery,
+)
 from sdtui.text import clean
 
 if TYPE_CHECKING:
     from sdtui.engine.client import EngineClient
+    from sdtui.history.database import Database
 
 _LONGEST_PROMPT = 400
 _THUMBNAIL_LINES = 10
@@ -52,28 +59,34 @@ def history(
 
 async def _list(words: str, favourites: bool, limit: int, show: bool, json: bool) -> int:
     """Print what is found, and say how much there is."""
-    from sdtui.engine.client import EngineClient
-
-    client = await EngineClient.connect()
     total = 0
-    try:
-        async for page in _pages(client, words, favourites, limit):
+    async with engine_or_file() as source:
+        async for page in _pages(_search(source), words, favourites, limit):
             total = page.total
             for picture in page.pictures:
                 if show:
                     _print_thumbnail(picture)
                 print(as_json(picture) if json else "\n".join(described(picture)))
-    finally:
-        await client.close()
     return total
 
 
+def _search(source: EngineClient | Database) -> Callable[..., Awaitable[GallerySearched]]:
+    """`EngineClient.search_gallery`, or what answers as it does without an engine."""
+    from sdtui.engine.gallery_desk import GalleryDesk
+    from sdtui.history.database import Database
+
+    if not isinstance(source, Database):
+        return source.search_gallery
+    desk = GalleryDesk(source)
+    return lambda words, **page: desk.search(SearchGallery(words=words, **page))
+
+
 async def _pages(
-    client: EngineClient, words: str, favourites: bool, limit: int
+    search: Callable[..., Awaitable[GallerySearched]], words: str, favourites: bool, limit: int
 ) -> AsyncIterator[GallerySearched]:
     """The pages of a search that hold its first `limit` pictures."""
     for offset in range(0, limit, MAX_PAGE_PICTURES):
-        page = await client.search_gallery(
+        page = await search(
             words,
             favourites=favourites,
             limit=min(limit - offset, MAX_PAGE_PICTURES),

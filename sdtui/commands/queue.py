@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from sdtui.commands.looking import engine_or_file
 from sdtui.commands.output import EventLines, note
 from sdtui.errors import EngineError, ParameterError
 from sdtui.protocol.events import (
@@ -28,12 +29,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
 
-app = typer.Typer(help="The jobs that run and wait: list, pause, resume, cancel, requeue, up.")
+app = typer.Typer(
+    help="The jobs that run and wait: list, pause, resume, cancel, requeue, up, clear."
+)
 
 JobId = Annotated[
     str, typer.Argument(metavar="ID", help="As `sdtui queue` lists it; its beginning is enough.")
 ]
 _LONGEST_PROMPT = 60
+_LONGEST_ID = 40
 _LOOK = "`sdtui queue` lists the jobs with their ids."
 
 
@@ -46,23 +50,27 @@ def queue(
 ) -> None:
     """List the jobs: the running one, those that wait, and what can be queued again.
 
-    This and the commands start the engine if it does not run, and it goes on with what waits.
+    The commands start the engine if it does not run, and it goes on with what waits; the list does
+    not.
     """
     if context.invoked_subcommand is not None:
         if json:
             raise ParameterError("--json", "goes with the list alone")
         return
-    listed, status = _ask(_look)
+    listed, status = asyncio.run(_look())
     if json:
         EventLines().show(listed)
         return
     for line in _table(listed.jobs):
         print(line)
-    if not any(job.state in GOING_ON for job in listed.jobs):
+    goes_on = any(job.state in GOING_ON for job in listed.jobs)
+    if not goes_on:
         note("Nothing runs or waits.")
     if listed.paused:
         note("The queue is paused.")
-    if status.state == "waiting for disk":
+    elif status is None and goes_on:
+        note("No engine runs: `sdtui queue resume` starts it, and it goes on with what waits.")
+    if status is not None and status.state == "waiting for disk":
         note("The queue waits for room on the disk, and goes on by itself when there is some.")
 
 
@@ -84,30 +92,44 @@ def resume() -> None:
 def cancel(job: JobId) -> None:
     """Stop a job that runs or waits."""
 
-    async def stop(client: EngineClient, listed: QueueChanged) -> None:
-        job_id = _full_id(job, listed)
+    async def stop(client: EngineClient, job_id: str) -> None:
         await client.cancel(job_id)
         end = await _next(client, FINAL_EVENTS)
         while end.job_id != job_id:
             end = await _next(client, FINAL_EVENTS)
         if not isinstance(end, JobCancelled):
-            raise ParameterError("ID", "is of a job that ended before it could be cancelled")
+            raise ParameterError("job_id", "that job ended before it could be cancelled")
 
-    _ask(stop)
+    _ask_of(job, stop)
     note("The job is cancelled.")
 
 
 @app.command()
 def requeue(job: JobId) -> None:
     """Queue a job again that failed, was cancelled or is parked."""
-    _ask(lambda client, listed: client.requeue(_full_id(job, listed)))
+    _ask_of(job, lambda client, job_id: client.requeue(job_id))
     note("The job waits again, behind all others.")
+
+
+@app.command()
+def clear(
+    job: Annotated[
+        str | None, typer.Argument(metavar="ID", help="This one alone, which may be parked.")
+    ] = None,
+) -> None:
+    """Take what failed or was cancelled off the list. Parked jobs stay; so do pictures."""
+    if job is None:
+        _ask(lambda client, listed: client.clear_ended())
+        note("What failed or was cancelled is off the list.")
+    else:
+        _ask_of(job, lambda client, job_id: client.clear_ended(job_id))
+        note("The job is off the list.")
 
 
 @app.command()
 def up(job: JobId) -> None:
     """Let a waiting job change places with the one before it."""
-    _ask(lambda client, listed: client.move_up(_full_id(job, listed)))
+    _ask_of(job, lambda client, job_id: client.move_up(job_id))
     note("The job has moved up.")
 
 
@@ -128,8 +150,16 @@ def _table(jobs: list[ListedJob]) -> Iterator[str]:
             yield f"{'':<16}{clean(job.title)}"
 
 
-async def _look(client: EngineClient, listed: QueueChanged) -> tuple[QueueChanged, EngineStatus]:
-    return listed, client.status
+async def _look() -> tuple[QueueChanged, EngineStatus | None]:
+    """The queue, and how the engine is if one runs."""
+    from sdtui.engine.queue_listing import queue_at_rest
+    from sdtui.history.database import Database
+    from sdtui.history.jobs import JobStore
+
+    async with engine_or_file() as source:
+        if isinstance(source, Database):
+            return queue_at_rest(JobStore(source)), None
+        return await _next(source, (QueueChanged,)), source.status
 
 
 def _ask(work: Callable[[EngineClient, QueueChanged], Awaitable[T]]) -> T:
@@ -143,12 +173,22 @@ def _ask(work: Callable[[EngineClient, QueueChanged], Awaitable[T]]) -> T:
         finally:
             await client.close()
 
+    return asyncio.run(converse())
+
+
+def _ask_of(job: str, work: Callable[[EngineClient, str], Awaitable[T]]) -> T:
+    """Do `work` with a client and the id that `job` is the beginning of."""
+
+    async def work_on_it(client: EngineClient, listed: QueueChanged) -> T:
+        return await work(client, _full_id(job, listed))
+
     try:
-        return asyncio.run(converse())
+        return _ask(work_on_it)
     except ParameterError as error:
         if error.field != "job_id":
             raise
-        raise ParameterError("ID", error.reason, error.remedy) from error
+        name = f"ID {clean(job, limit=_LONGEST_ID)}".rstrip()
+        raise ParameterError(name, error.reason, error.remedy) from error
 
 
 async def _next(client: EngineClient, kinds: tuple[type[E], ...]) -> E:
@@ -161,7 +201,9 @@ async def _next(client: EngineClient, kinds: tuple[type[E], ...]) -> E:
 
 def _full_id(beginning: str, listed: QueueChanged) -> str:
     """The id that begins so; what is in no list is for the engine to know."""
-    found = [job.job_id for job in listed.jobs if beginning and job.job_id.startswith(beginning)]
+    if not beginning:
+        raise ParameterError("job_id", "is empty", _LOOK)
+    found = [job.job_id for job in listed.jobs if job.job_id.startswith(beginning)]
     if len(found) > 1:
-        raise ParameterError("ID", f"is the beginning of {len(found)} jobs", _LOOK)
+        raise ParameterError("job_id", f"is the beginning of {len(found)} jobs", _LOOK)
     return found[0] if found else beginning

@@ -43,14 +43,18 @@ def draw(
 
     `show` is called with every event of the jobs, and `take` with the path of each picture when it
     is there. The engine keeps the pictures in its dated folder; an output gets a copy. Ctrl+C and
-    SIGTERM cancel the jobs; a second Ctrl+C does not wait for them to end. A job that fails does
-    not keep the others from being drawn, and raises `GenerationError` when they have ended.
-    `EngineError` says that the engine ended first, which keeps the jobs for its next start.
+    SIGTERM cancel the jobs; a second one does not wait for them to end, and says what the engine
+    may still have. A job that fails does not keep the others from being drawn, and raises
+    `GenerationError` when they have ended. `EngineError` says that the engine ended first, which
+    keeps the jobs for its next start.
     """
     batch = _Batch(show, take, force)
     try:
         asyncio.run(_draw(params, outputs, device, dtype, batch))
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, KeyboardInterrupt) as interruption:
+        batch.tell_what_is_left()
+        if isinstance(interruption, KeyboardInterrupt):
+            raise
         raise SystemExit(128 + signal.SIGTERM) from None
     if batch.errors:
         *others, last = {str(error): error for error in batch.errors}.values()
@@ -77,17 +81,16 @@ async def _draw(
         submission = asyncio.create_task(
             client.submit_batch(params, len(outputs), device=device, dtype=dtype)
         )
-        job_ids: list[str] = []
+        batch.is_unanswered = True
         try:
-            job_ids = await asyncio.shield(submission)
-            batch.pending = dict(zip(job_ids, outputs, strict=True))
+            batch.wait_for(await asyncio.shield(submission), outputs)
             if client.status.paused:
                 note("the queue is paused: `sdtui queue resume` lets it go on")
             await batch.follow(client)
         except asyncio.CancelledError:
-            if not job_ids:
+            if batch.is_unanswered:
                 # What was asked for may be accepted all the same, and nobody would know of it.
-                batch.pending = dict(zip(await submission, outputs, strict=True))
+                batch.wait_for(await submission, outputs)
             await _cancel(client, list(batch.pending))
             await batch.follow(client)
             raise
@@ -107,15 +110,22 @@ async def _cancel(client: EngineClient, job_ids: Sequence[str]) -> None:
 class _Batch:
     """The jobs of one command that are `pending`, and what became of the others.
 
-    `is_accepted` says that the engine has told of them.
+    `is_unanswered` says that the engine was asked for them and has not yet said whether it has
+    them, `is_accepted` that it has told of them.
     """
 
     show: Callable[[Event], None]
     take: Callable[[Path], None]
     force: bool
     pending: dict[str, Path | None] = field(default_factory=dict)
+    is_unanswered: bool = False
     is_accepted: bool = False
     errors: list[GenerationError] = field(default_factory=list)
+
+    def wait_for(self, job_ids: Sequence[str], outputs: Sequence[Path | None]) -> None:
+        """The engine has these jobs, in the order of their outputs."""
+        self.pending = dict(zip(job_ids, outputs, strict=True))
+        self.is_unanswered = False
 
     async def follow(self, client: EngineClient) -> None:
         """Show what happens until no job is pending.
@@ -168,6 +178,17 @@ class _Batch:
             f"{kept} when the engine starts again.",
             f"{remedy}." if stopped else f"{remedy}; `sdtui engine logs` may say why.",
         )
+
+    def tell_what_is_left(self) -> None:
+        """Say which jobs the engine may go on with, if there are any."""
+        if self.is_unanswered:
+            note("the engine has not answered yet: `sdtui queue` shows whether it took the jobs")
+        elif self.pending:
+            job_id = next(iter(self.pending)) if len(self.pending) == 1 else "ID"
+            note(
+                f"{self._jobs('may still run or wait', 'may still run or wait')} in the engine:"
+                f" `sdtui queue` lists what it has, `sdtui queue cancel {job_id}` stops a job"
+            )
 
     def _jobs(self, does: str, do: str) -> str:
         """The pending jobs as the subject of a sentence."""

@@ -35,6 +35,7 @@ from sdtui.protocol.requests import (
     AnsweredRequest,
     Attach,
     Cancel,
+    ClearEnded,
     GrantPreview,
     LoadModel,
     MoveUp,
@@ -129,6 +130,10 @@ class EngineClient:
     async def requeue(self, job_id: str) -> None:
         """Let a job that failed, was cancelled or is parked wait anew behind all others."""
         await self._ask(Requeue(job_id=job_id))
+
+    async def clear_ended(self, job_id: str | None = None) -> None:
+        """Have the jobs forgotten that failed or were cancelled, or one alone, parked or not."""
+        await self._ask(ClearEnded(job_id=job_id))
 
     async def pause_queue(self) -> None:
         """Let no waiting job begin; the running one goes on."""

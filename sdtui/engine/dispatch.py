@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -43,6 +44,7 @@ from sdtui.protocol.events import (
 from sdtui.protocol.requests import (
     Adjust,
     Cancel,
+    ClearEnded,
     GrantPreview,
     LoadModel,
     MoveUp,
@@ -64,7 +66,8 @@ class Dispatcher:
     """Feeds one worker from the queue, one job at a time, and saves what it draws.
 
     `publish` is called for every event in the order in which it happened. A job ends when its
-    picture is on the disk, so its events never mix with the next one's.
+    picture is on the disk, so its events never mix with the next one's. `waits_for_disk` says that
+    a picture, an end or a beginning is to be written as soon as there is room.
     """
 
     def __init__(
@@ -100,7 +103,7 @@ class Dispatcher:
         self._granted: GrantPreview | None = None
         self._models = ModelLoading()
         self._trouble: Trouble | None = None
-        self._waits_for_disk = False
+        self.waits_for_disk = False
         self.status = self._status_now()
 
     # What clients ask ---------------------------------------------------------------------------
@@ -118,6 +121,10 @@ class Dispatcher:
     def move_up(self, request: MoveUp) -> None:
         """Let a waiting job change places with the one before it, or raise `SdtuiError`."""
         self._queue.move_up(request.job_id)
+
+    def clear_ended(self, request: ClearEnded) -> None:
+        """Forget jobs that ended without a picture, or raise `SdtuiError`."""
+        self._queue.clear_ended(request.job_id)
 
     def pause(self, paused: bool) -> None:
         """Hold the waiting jobs back, or let them go on. Raises `SdtuiError` when it cannot."""
@@ -197,6 +204,9 @@ class Dispatcher:
         elif self._job is not None:
             self._queue.interrupt(self._job)
             self._job = None
+        with suppress(HistoryUnwritableError):
+            # The last look at a disk that has refused them, which has been logged.
+            self._queue.write_ends()
         await self._worker.stop()
 
     # What clients are shown ---------------------------------------------------------------------
@@ -257,7 +267,7 @@ class Dispatcher:
             queued=len(self._queue),
             trouble=self._trouble,
             paused=self._queue.paused,
-            waits_for_disk=self._waits_for_disk,
+            waits_for_disk=self.waits_for_disk,
         )
 
     # The queue meets the worker -----------------------------------------------------------------
@@ -274,32 +284,29 @@ class Dispatcher:
         """Give an idle worker the next thing to do."""
         if self.has_work:
             self._worker.start()
-        if self._worker.state == "ready" and self._job is None and not self._stopping:
-            if self._queue and not self._queue.paused:
-                self._run_next()
-            else:
-                self._waits_for_disk = False
-                if request := self._models.ask():
-                    self._worker.send(request)
+        if self._job is None and not self._stopping:
+            try:
+                self._go_on()
+            except HistoryUnwritableError:
+                self._wait_for_disk()
         self._rest_later()
         self._tell_status()
+
+    def _go_on(self) -> None:
+        """Nothing begins before it is written down how the last job ended."""
+        self._queue.write_ends()
+        if self._worker.state == "ready":
+            if self._queue and not self._queue.paused:
+                self._run_next()
+            elif request := self._models.ask():
+                self._worker.send(request)
+        self.waits_for_disk = False
 
     def _run_next(self) -> None:
         if self._models.serves(self._queue.next):
             # Its model is on the way; until then the job waits where it can be cancelled at once.
             return
-        try:
-            job = self._job = self._queue.take()
-        except HistoryUnwritableError:
-            if not self._waits_for_disk:
-                log.exception("the queue waits for its disk")
-            if self._retry is not None:
-                self._retry.cancel()
-            loop = asyncio.get_running_loop()
-            self._retry = loop.call_later(self._patience.disk_look, self._proceed)
-            self._waits_for_disk = True
-            return
-        self._waits_for_disk = False
+        job = self._job = self._queue.take()
         self._worker.send(
             RunJob(
                 job_id=job.id,
@@ -309,6 +316,15 @@ class Dispatcher:
                 guidance_scale=job.guidance_scale,
             )
         )
+
+    def _wait_for_disk(self) -> None:
+        if not self.waits_for_disk:
+            log.exception("the queue waits for its disk")
+        if self._retry is not None:
+            self._retry.cancel()
+        loop = asyncio.get_running_loop()
+        self._retry = loop.call_later(self._patience.disk_look, self._proceed)
+        self.waits_for_disk = True
 
     def _take(self, event: WorkerEvent) -> None:
         """Carry on with what the worker says."""
@@ -340,7 +356,7 @@ class Dispatcher:
             self._saver.begin(job, event)
 
     def _delay(self, job: Job, event: SavingDelayed) -> None:
-        self._waits_for_disk = True
+        self.waits_for_disk = True
         self._emit(event, job)
         self._tell_status()
 
@@ -349,7 +365,7 @@ class Dispatcher:
         self._emit(event, job)
         self._last, self._job = job, None
         self._models.job_ended()
-        self._waits_for_disk = False
+        self.waits_for_disk = False
         self._proceed()
 
     # The worker's life --------------------------------------------------------------------------

@@ -46,7 +46,7 @@ class GalleryDesk:
         """
         match request:
             case SearchGallery():
-                return await self._search(request)
+                return await self.search(request)
             case SetFavourite():
                 picture = self._picture(request.job_id)
                 self._gallery.set_favourite(picture.job.id, request.favourite)
@@ -58,7 +58,8 @@ class GalleryDesk:
             case DeletePicture():
                 return await self._delete(request)
 
-    async def _search(self, request: SearchGallery) -> GallerySearched:
+    async def search(self, request: SearchGallery) -> GallerySearched:
+        """The page that is asked for, and whether its files are there."""
         total = self._gallery.count(request.words, favourites=request.favourites)
         found = self._gallery.search(
             request.words,

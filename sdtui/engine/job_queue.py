@@ -34,7 +34,7 @@ class JobQueue:
     them for each job. No thread could make an answer that waits for the disk come sooner.
 
     While it is `paused`, nobody should take a job. `on_change` is called after every change of what
-    waits, what ran, and how it ended.
+    waits, what ran, and how it ended. `unwritten` are the ends that the disk has refused so far.
     """
 
     def __init__(self, database: Database, on_change: Callable[[], None]) -> None:
@@ -42,6 +42,7 @@ class JobQueue:
         self._gallery = Gallery(database)
         self._on_change = on_change
         self._waiting: deque[Job] = deque()
+        self.unwritten: deque[tuple[Job, JobCancelled | JobFailed]] = deque()
         self.paused = self._store.is_paused()
 
     def __len__(self) -> int:
@@ -99,11 +100,8 @@ class JobQueue:
         Raises `ParameterError` for any other job, and `EngineError` as `put` does.
         """
         self._require_room(1)
-        stored = self._store.find_unfulfilled(job_id)
-        if stored is None:
-            raise ParameterError(
-                "job_id", "no job that failed, was cancelled or is parked has it", LOOK
-            )
+        self.write_ends()
+        stored = self._unfulfilled(job_id)
         self._store.requeue(job_id)
         job = Job(
             stored.id,
@@ -116,6 +114,27 @@ class JobQueue:
         self._waiting.append(job)
         self._on_change()
         return job
+
+    def clear_ended(self, job_id: str | None) -> None:
+        """Forget the jobs that failed or were cancelled, or one alone, which may be parked.
+
+        Raises `ParameterError` if that one is no job that ended without a picture, and
+        `HistoryUnwritableError` as `take` does.
+        """
+        self.write_ends()
+        if job_id is None:
+            self._store.clear_ended()
+        else:
+            self._store.clear(self._unfulfilled(job_id).id)
+        self._on_change()
+
+    def _unfulfilled(self, job_id: str) -> StoredJob:
+        stored = self._store.find_unfulfilled(job_id)
+        if stored is None:
+            raise ParameterError(
+                "job_id", "no job that failed, was cancelled or is parked has it", LOOK
+            )
+        return stored
 
     def move_up(self, job_id: str) -> None:
         """Let a waiting job change places with the one before it; the first one stays.
@@ -202,16 +221,29 @@ class JobQueue:
         self._on_change()
 
     def end(self, job: Job, event: JobSaved | JobCancelled | JobFailed) -> None:
-        """Write down how a job ended that was taken. A saved one stands in the gallery already."""
-        with _unwritten_is_interrupted(job):
+        """Write down how a job ended that was taken. A saved one stands in the gallery already.
+
+        What the disk refuses now is `unwritten` until `write_ends`. Should the engine die first,
+        the next one takes the job for interrupted.
+        """
+        if not isinstance(event, JobSaved):
+            self.unwritten.append((job, event))
+            with _unwritten_is_interrupted(job):
+                self.write_ends()
+        self._on_change()
+
+    def write_ends(self) -> None:
+        """Write `unwritten` down. Raises `HistoryUnwritableError` while the disk refuses."""
+        while self.unwritten:
+            job, event = self.unwritten[0]
             match event:
                 case JobCancelled():
-                    self._store.cancel(job.id)
+                    self._store.cancel(job.id, ended_at=event.time)
                 case JobParked():
-                    self._store.park(job.id, event.title, event.message, event.remedy)
+                    self._store.park(job.id, *_why(event), ended_at=event.time)
                 case JobFailed():
-                    self._store.fail(job.id, event.title, event.message, event.remedy)
-        self._on_change()
+                    self._store.fail(job.id, *_why(event), ended_at=event.time)
+            self.unwritten.popleft()
 
     def _saved(self, job: Job) -> JobSaved:
         picture = self._gallery.find(job.id)
@@ -226,6 +258,10 @@ class JobQueue:
         )
         self.end(job, event)
         return event
+
+
+def _why(event: JobFailed) -> tuple[str, str, str]:
+    return event.title, event.message, event.remedy
 
 
 @contextmanager

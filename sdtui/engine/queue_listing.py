@@ -9,8 +9,14 @@ import msgspec
 
 from sdtui.engine.job import Job
 from sdtui.engine.job_queue import JobQueue
-from sdtui.history.jobs import StoredJob
-from sdtui.protocol.events import ListedJob, QueueChanged
+from sdtui.history.jobs import JobStore, StoredJob
+from sdtui.protocol.events import (
+    JobCancelled,
+    JobFailed,
+    JobParked,
+    ListedJob,
+    QueueChanged,
+)
 
 MAX_UNFULFILLED = 50
 """How many of the jobs that can be queued again are listed."""
@@ -45,12 +51,20 @@ class QueueListing:
         running = self._running()
         jobs = [_line(running, "running", running.started_at)] if running else []
         jobs += [_line(job, "queued", job.queued_at) for job in self._queue]
+        jobs += [_line_of_an_end(*ended) for ended in reversed(self._queue.unwritten)]
         jobs += map(_line_of_the_past, self._queue.unfulfilled(MAX_UNFULFILLED))
         return QueueChanged(paused=self._queue.paused, jobs=jobs)
 
     def _moment_is_over(self) -> None:
         self._timer = None
         self._tell(self.now())
+
+
+def queue_at_rest(store: JobStore) -> QueueChanged:
+    """The queue while no engine runs. What the last one left running waits for the next."""
+    jobs = [_line(job, "queued", job.queued_at) for job in store.left()]
+    jobs += map(_line_of_the_past, store.unfulfilled(MAX_UNFULFILLED))
+    return QueueChanged(paused=store.is_paused(), jobs=jobs)
 
 
 def _line(job: Job | StoredJob, state: str, since: float) -> ListedJob:
@@ -68,6 +82,15 @@ def _line(job: Job | StoredJob, state: str, since: float) -> ListedJob:
         height=params.height,
         num_inference_steps=params.num_inference_steps,
         seed=params.seed,
+    )
+
+
+def _line_of_an_end(job: Job, event: JobCancelled | JobFailed) -> ListedJob:
+    if isinstance(event, JobCancelled):
+        return _line(job, "cancelled", event.time)
+    line = _line(job, "parked" if isinstance(event, JobParked) else "failed", event.time)
+    return msgspec.structs.replace(
+        line, title=event.title, message=event.message, remedy=event.remedy
     )
 
 

@@ -45,6 +45,7 @@ from sdtui.protocol.requests import (
     AnsweredRequest,
     Attach,
     Cancel,
+    ClearEnded,
     ClientRequest,
     GrantPreview,
     LoadModel,
@@ -140,7 +141,8 @@ class Supervisor:
 
     @property
     def _is_needed(self) -> bool:
-        return bool(self._subscribers) or self._dispatcher.has_work
+        dispatcher = self._dispatcher
+        return bool(self._subscribers) or dispatcher.has_work or dispatcher.waits_for_disk
 
     # Clients ------------------------------------------------------------------------------------
 
@@ -219,6 +221,8 @@ class Supervisor:
                 self._dispatcher.move_up(request)
             case Requeue():
                 self._dispatcher.requeue(request)
+            case ClearEnded():
+                self._dispatcher.clear_ended(request)
             case PauseQueue() | ResumeQueue():
                 self._dispatcher.pause(isinstance(request, PauseQueue))
             case Cancel():

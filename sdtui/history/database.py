@@ -1,4 +1,4 @@
-"""The SQLite file that outlives everything. One process has it open: the supervisor."""
+"""The SQLite file that outlives everything. One process writes it: the supervisor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sdtui import paths
 from sdtui.errors import EngineError
-from sdtui.history.schema import migrate
+from sdtui.history.schema import is_newest, migrate
 
 _BUSY_SECONDS = 5.0
 _CACHE_KIB = 512
@@ -27,6 +27,10 @@ _LOCAL_FILE_SYSTEMS = {"ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "t
 
 class HistoryUnwritableError(EngineError):
     """A change could not be written down, and was not made. There may be room for it later."""
+
+
+class HistoryUnreadableError(EngineError):
+    """The file cannot be read as it stands. Its owner may mend it, or say what is wrong with it."""
 
 
 class Database:
@@ -46,7 +50,7 @@ class Database:
 
         Raises `EngineError` when it is damaged, in use, or cannot be written.
         """
-        path = path or paths.data_dir() / "history.sqlite3"
+        path = path or _usual_path()
         lock = connection = None
         try:
             paths.private_dir(path.parent)
@@ -71,6 +75,29 @@ class Database:
                 f"{path}: {error}",
                 "Make the folder writable, or move the file away to begin anew.",
             ) from error
+
+    @classmethod
+    def open_to_read(cls, path: Path | None = None) -> Database:
+        """The database as it stands, to be read and not changed; an empty one where there is none.
+
+        Nobody need own it, and whoever does goes on. Raises `HistoryUnreadableError` for a schema
+        of another version, for changes that a killed owner left half made, and for a damaged file.
+        """
+        path = path or _usual_path()
+        if not path.exists():
+            connection = sqlite3.connect(":memory:", isolation_level=None)
+            migrate(connection)
+            return cls(connection)
+        address = f"{path.absolute().as_uri()}?mode=ro"
+        connection = sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+        try:
+            if is_newest(connection):
+                return cls(connection)
+            reason = "Its schema is of another version."
+        except sqlite3.Error as error:
+            reason = str(error)
+        connection.close()
+        raise HistoryUnreadableError("The history cannot be read", f"{path}: {reason}")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -110,6 +137,10 @@ class Database:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def _usual_path() -> Path:
+    return paths.data_dir() / "history.sqlite3"
 
 
 def _claim(path: Path) -> int:

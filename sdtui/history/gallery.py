@@ -150,7 +150,7 @@ class Gallery:
         Those whose parameters this version does not understand are left out of their page.
         """
         condition, values = _condition(words, favourites)
-        order = "ORDER BY jobs.ended_at DESC, jobs.rowid DESC"
+        order = "ORDER BY jobs.ended_at DESC, jobs.number DESC"
         # Only a page is read in full: what is sorted has no thumbnails.
         page = f"SELECT id FROM jobs WHERE {condition} {order} LIMIT ? OFFSET ?"
         return self._select(f"jobs.id IN ({page}) {order}", *values, limit, offset)
@@ -159,8 +159,7 @@ class Gallery:
         """How many pictures `search` finds in all."""
         condition, values = _condition(words, favourites)
         (number,) = self._database.connection.execute(
-            f"SELECT count(*) FROM jobs JOIN images ON images.job_id = jobs.id WHERE {condition}",
-            values,
+            f"SELECT count(*) FROM jobs WHERE {condition}", values
         ).fetchone()
         return int(number)
 
@@ -211,7 +210,9 @@ def _condition(words: str, favourites: bool) -> tuple[str, list[object]]:
     conditions: list[str] = ["jobs.state = 'saved'"]
     values: list[object] = []
     if query := _fts_query(words):
-        conditions.append("jobs.id IN (SELECT job_id FROM prompts WHERE prompts MATCH ?)")
+        # The plus keeps SQLite from looking every match up among all jobs: it goes through those
+        # that are saved by their ends, as they are wanted, and that index has the numbers.
+        conditions.append("+jobs.number IN (SELECT rowid FROM prompts WHERE prompts MATCH ?)")
         values.append(query)
     if favourites:
         conditions.append("jobs.id IN (SELECT job_id FROM images WHERE favourite = 1)")

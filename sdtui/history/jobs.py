@@ -61,8 +61,9 @@ class JobStore:
         with self._database.transaction() as connection:
             for job_id, params in jobs.items():
                 connection.execute(
-                    "INSERT INTO jobs (id, request_id, params, device, dtype, state, position,"
-                    " queued_at) VALUES (?, ?, ?, ?, ?, 'queued',"
+                    "INSERT INTO jobs (id, request_id, params, device, dtype, state, number,"
+                    " position, queued_at) VALUES (?, ?, ?, ?, ?, 'queued',"
+                    " (SELECT coalesce(max(number), 0) + 1 FROM jobs),"
                     " (SELECT coalesce(max(position), 0) + 1 FROM jobs), ?)",
                     (
                         job_id,
@@ -74,8 +75,9 @@ class JobStore:
                     ),
                 )
                 connection.execute(
-                    "INSERT INTO prompts (job_id, prompt, negative_prompt) VALUES (?, ?, ?)",
-                    (job_id, params.prompt, params.negative_prompt),
+                    "INSERT INTO prompts (rowid, prompt, negative_prompt)"
+                    " SELECT number, ?, ? FROM jobs WHERE id = ?",
+                    (params.prompt, params.negative_prompt, job_id),
                 )
 
     def start(self, job_id: str) -> float:
@@ -123,17 +125,31 @@ class JobStore:
                 (time.time(), job_id),
             )
 
-    def cancel(self, job_id: str) -> None:
-        """The user stopped the job."""
-        self._end(job_id, "cancelled")
+    def clear_ended(self) -> None:
+        """Forget the jobs that failed or were cancelled. The parked ones are to be queued again."""
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM jobs WHERE state IN ('failed', 'cancelled')")
 
-    def fail(self, job_id: str, title: str, message: str, remedy: str) -> None:
+    def clear(self, job_id: str) -> None:
+        """Forget a job that ended without a picture."""
+        with self._database.transaction() as connection:
+            connection.execute(f"DELETE FROM jobs WHERE id = ? AND {_UNFULFILLED}", (job_id,))
+
+    def cancel(self, job_id: str, *, ended_at: float | None = None) -> None:
+        """The user stopped the job, now or at `ended_at`."""
+        self._end(job_id, "cancelled", ended_at=ended_at)
+
+    def fail(
+        self, job_id: str, title: str, message: str, remedy: str, *, ended_at: float | None = None
+    ) -> None:
         """The job cannot be done."""
-        self._end(job_id, "failed", title, message, remedy)
+        self._end(job_id, "failed", title, message, remedy, ended_at)
 
-    def park(self, job_id: str, title: str, message: str, remedy: str) -> None:
+    def park(
+        self, job_id: str, title: str, message: str, remedy: str, *, ended_at: float | None = None
+    ) -> None:
         """The job was interrupted once too often; it stays until someone queues it again."""
-        self._end(job_id, "parked", title, message, remedy)
+        self._end(job_id, "parked", title, message, remedy, ended_at)
 
     def move_up(self, job_id: str) -> None:
         """Let a waiting job change places with the one before it; the first one stays."""
@@ -166,6 +182,10 @@ class JobStore:
                 title = "The job was queued by another version of sdtui"
                 self.park(row["id"], title, str(error), "Generate it again with this one.")
         return jobs
+
+    def left(self) -> list[StoredJob]:
+        """`unfinished` for whoever only looks: what cannot be understood is left out."""
+        return self._understood("state IN ('queued', 'running') ORDER BY position")
 
     def unfulfilled(self, limit: int) -> list[StoredJob]:
         """The jobs that ended without a picture and can be queued again, newest first.
@@ -202,13 +222,20 @@ class JobStore:
             connection.execute("UPDATE jobs SET state = ? WHERE id = ?", (state, job_id))
 
     def _end(
-        self, job_id: str, state: str, title: str = "", message: str = "", remedy: str = ""
+        self,
+        job_id: str,
+        state: str,
+        title: str = "",
+        message: str = "",
+        remedy: str = "",
+        ended_at: float | None = None,
     ) -> None:
+        ended_at = time.time() if ended_at is None else ended_at
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE jobs SET state = ?, title = ?, message = ?, remedy = ?, ended_at = ?"
                 " WHERE id = ?",
-                (state, title, message, remedy, time.time(), job_id),
+                (state, title, message, remedy, ended_at, job_id),
             )
 
 

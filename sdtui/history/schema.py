@@ -57,8 +57,31 @@ MIGRATIONS: tuple[str, ...] = (
     """
     CREATE INDEX images_favourite ON images (job_id) WHERE favourite = 1;
     """,
+    # A job has the number of its row in `prompts`: what is found there is known without that row.
+    """
+    DROP TRIGGER jobs_deleted;
+    ALTER TABLE jobs ADD COLUMN number INTEGER;
+    UPDATE jobs SET number = rowid;
+    CREATE UNIQUE INDEX jobs_by_number ON jobs (number);
+    ALTER TABLE prompts RENAME TO former_prompts;
+    CREATE VIRTUAL TABLE prompts USING fts5 (prompt, negative_prompt);
+    INSERT INTO prompts (rowid, prompt, negative_prompt)
+        SELECT number, prompt, negative_prompt
+        FROM former_prompts JOIN jobs ON jobs.id = former_prompts.job_id;
+    DROP TABLE former_prompts;
+    CREATE TRIGGER jobs_deleted AFTER DELETE ON jobs BEGIN
+        DELETE FROM prompts WHERE rowid = old.number;
+    END;
+    DROP INDEX jobs_by_end;
+    CREATE INDEX jobs_saved ON jobs (ended_at, number) WHERE state = 'saved';
+    """,
 )
 """Each leads from the version that is its index to the next. What has been released stays."""
+
+
+def is_newest(connection: sqlite3.Connection) -> bool:
+    """Whether a database has the tables that this version knows."""
+    return _version(connection) == len(MIGRATIONS)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -66,7 +89,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
     Raises `EngineError` for one that a newer sdtui wrote.
     """
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    version = _version(connection)
     if version > len(MIGRATIONS):
         raise EngineError(
             "The history was written by a newer sdtui",
@@ -84,3 +107,8 @@ def migrate(connection: sqlite3.Connection) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)

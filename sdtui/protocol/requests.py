@@ -134,6 +134,16 @@ class Requeue(AnsweredRequest, frozen=True, kw_only=True):
     job_id: str
 
 
+class ClearEnded(AnsweredRequest, frozen=True, kw_only=True):
+    """Forget the jobs that failed or were cancelled, or the one of this `job_id`.
+
+    Parked ones wait for somebody to queue them again, so they are only forgotten one by one. Jobs
+    that run or wait, and those that became pictures, never are.
+    """
+
+    job_id: str | None = None
+
+
 class PauseQueue(AnsweredRequest, frozen=True, kw_only=True):
     """Let no waiting job begin, in this engine or a later one. The running job goes on."""
 
@@ -146,7 +156,7 @@ class ReopenLog(Request, frozen=True, kw_only=True):
     """The log was put aside: from now on the worker appends to the new one."""
 
 
-QueueRequest = MoveUp | Requeue | PauseQueue | ResumeQueue
+QueueRequest = MoveUp | Requeue | ClearEnded | PauseQueue | ResumeQueue
 
 ClientRequest = (
     Attach

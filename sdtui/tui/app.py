@@ -103,9 +103,10 @@ class SdtuiApp(TypedInOrder[None]):
         await super().hand_out(event)
 
     def get_system_commands(self, screen: Screen[None]) -> Iterable[SystemCommand]:
-        """The palette's entries: the registry."""
+        """The palette's entries: the registry, and what the screen has of its own."""
+        own = {action.name for action in getattr(screen, "actions", ())}
         for action in ACTIONS:
-            if action.name != "commands":
+            if action.name not in {"commands", *own}:
                 title = action.name.capitalize()
                 yield SystemCommand(title, action.help, self._runner(action.target, self.main))
         for action in getattr(screen, "actions", ()):
@@ -142,7 +143,8 @@ class SdtuiApp(TypedInOrder[None]):
             self.exit()
             return
         self._interrupted_at = now
-        self.main.status.note("^c again leaves, esc stops the picture")
+        words = "^c again leaves, esc stops the picture"
+        self.main.status.note(words, _SECOND_CTRL_C_SECONDS)
 
     @property
     def unfinished_jobs(self) -> int:

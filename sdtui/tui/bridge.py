@@ -46,6 +46,9 @@ class Client(Protocol):
     async def requeue(self, job_id: str) -> None:
         """Let a job that ended without a picture wait again."""
 
+    async def clear_ended(self, job_id: str | None = None) -> None:
+        """Forget the jobs that failed or were cancelled, or one that ended without a picture."""
+
     async def pause_queue(self) -> None:
         """Let no waiting job begin."""
 

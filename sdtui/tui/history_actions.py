@@ -70,6 +70,14 @@ HISTORY_ACTIONS: tuple[Action, ...] = (
         footer=8,
     ),
     Action(
+        name="queue",
+        keys=("f5", "q"),
+        target="screen.queue",
+        help="Go on to what runs and waits",
+        group="in the history",
+        footer=10,
+    ),
+    Action(
         name="back",
         keys=("escape", "f3", "h"),
         target="screen.back",

@@ -52,6 +52,12 @@ def generate(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
+def listed(sdtui: Callable) -> dict[str, str]:
+    """The state of every job in the list."""
+    told = json.loads(sdtui("queue", "--json").out)
+    return {job["job_id"]: job["state"] for job in told["jobs"]}
+
+
 def test_an_empty_queue_says_so(sdtui: Callable) -> None:
     outcome = sdtui("queue")
     assert (outcome.code, outcome.out) == (0, "")
@@ -92,6 +98,21 @@ def test_jobs_are_moved_cancelled_and_queued_again(sdtui: Callable) -> None:
     wait_for(lambda: len(pictures()) == 3)
 
 
+def test_what_ended_is_cleared_and_a_parked_job_only_by_its_id(sdtui: Callable) -> None:
+    (failed,) = submit("fail", to_the_end=True)
+    (parked,) = submit("die=1", to_the_end=True)
+    sdtui("queue", "pause")
+    (waiting,) = submit("a red apple")
+    assert sdtui("queue", "clear").code == 0
+    assert listed(sdtui) == {waiting: "queued", parked: "parked"}
+    outcome = sdtui("queue", "clear", waiting)
+    assert outcome.code == 2
+    assert "no job that failed, was cancelled or is parked" in outcome.err
+    assert sdtui("queue", "clear", parked[:12]).code == 0
+    assert listed(sdtui) == {waiting: "queued"}
+    assert sdtui("queue", "requeue", failed).code == 2
+
+
 def test_a_running_job_is_cancelled(sdtui: Callable) -> None:
     (running,) = submit("pause=0.5")
     wait_for(lambda: stored(running).state == "running")
@@ -112,12 +133,17 @@ def test_the_beginning_of_an_id_is_enough_unless_two_jobs_have_it(sdtui: Callabl
     assert unfinished() == job_ids[1:]
 
 
-@pytest.mark.parametrize("command", ["cancel", "requeue", "up"])
-@pytest.mark.parametrize("job_id", ["nobody", ""])
-def test_an_unknown_job_is_bad_input(sdtui: Callable, command: str, job_id: str) -> None:
+@pytest.mark.parametrize("command", ["cancel", "requeue", "up", "clear"])
+@pytest.mark.parametrize(
+    ("job_id", "told"),
+    [("nobody", "ID nobody: no "), ("x\x1b[2J" * 9, "ID x␛[2Jx␛[2J"), ("", "ID: is empty")],
+)
+def test_an_unknown_job_is_bad_input_and_named(
+    sdtui: Callable, command: str, job_id: str, told: str
+) -> None:
     outcome = sdtui("queue", command, job_id)
     assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err.startswith("sdtui: ID: no ")
+    assert outcome.err.startswith(f"sdtui: {told}")
     assert "`sdtui queue` lists" in outcome.err
 
 
@@ -237,6 +263,54 @@ def test_a_batch_that_is_interrupted_before_it_is_answered_leaves_no_job_behind(
     with history() as database:
         jobs = database.connection.execute("SELECT state FROM jobs ORDER BY position")
         assert [state for (state,) in jobs] == ["cancelled"] * 3
+
+
+def test_a_second_signal_leaves_at_once_and_says_which_job_goes_on(sdtui: Callable) -> None:
+    command = generate("pause=30", "--batch", "3")
+    wait_for(lambda: len(unfinished()) == 3 and stored(unfinished()[0]).state == "running")
+    command.send_signal(signal.SIGINT)
+    wait_for(lambda: len(unfinished()) == 1)
+    command.send_signal(signal.SIGINT)
+    _, err = command.communicate(timeout=20)
+    assert command.returncode == 130
+    (running,) = unfinished()
+    assert f"Job {running} may still run or wait in the engine" in err
+    assert f"`sdtui queue cancel {running}` stops" in err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_second_signal_says_how_many_jobs_an_engine_that_does_not_answer_may_have(
+    sdtui: Callable, fake_engine: subprocess.Popen[bytes], number: signal.Signals, code: int
+) -> None:
+    sdtui("queue", "pause")
+    command = generate("x", "--batch", "3", "--json")
+    wait_for(lambda: len(unfinished()) == 3)
+    assert command.stdout is not None
+    while '"JobQueued"' not in command.stdout.readline():
+        pass
+    fake_engine.send_signal(signal.SIGSTOP)
+    command.send_signal(number)
+    time.sleep(0.5)
+    command.send_signal(number)
+    _, err = command.communicate(timeout=20)
+    fake_engine.send_signal(signal.SIGCONT)
+    assert command.returncode == code
+    assert "3 jobs may still run or wait in the engine: `sdtui queue` lists" in err
+
+
+def test_a_second_signal_before_the_answer_says_that_there_was_none(sdtui: Callable) -> None:
+    sdtui("queue", "pause")
+    with history() as database:
+        database.connection.execute("BEGIN IMMEDIATE")
+        command = generate("x", "--batch", "3")
+        wait_for(lambda: not asyncio.run(is_answering()), 60)
+        command.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        command.send_signal(signal.SIGINT)
+        _, err = command.communicate(timeout=20)
+        database.connection.execute("ROLLBACK")
+    assert command.returncode == 130
+    assert "the engine has not answered yet: `sdtui queue` shows whether it took the jobs" in err
 
 
 async def is_answering() -> bool:

@@ -3,11 +3,12 @@
 `python fake_engine.py [--die-before STEP] [--fill-before STEP FOLDER] [--faulty] [--hang SECONDS]
 [--slow-disk] [idle seconds] [arguments of the FakeWorker]`
 
-STEP is what the engine writes: `start`, `announce`, `write` or `confirm`. Before it, the engine
-kills itself or, the first time, fills the disk of that folder. With `--faulty`
-the worker is the real one, which fails on request (`faulty_worker.py`). With `--hang` a worker that
-computes nothing for so long hangs, and it is looked at ten times a second. With `--slow-disk` it is
-not known which pictures are there until this engine's folder holds a file `disk-is-awake`.
+STEP is what the engine writes: `start`, `announce`, `write` or `confirm`, or a job's other ends:
+`fail`, `cancel` or `park`. Before it, the engine kills itself or, the first time, fills the disk of
+that folder. With `--faulty` the worker is the real one, which fails on request
+(`faulty_worker.py`). With `--hang` a worker that computes nothing for so long hangs, and it is
+looked at ten times a second. With `--slow-disk` it is not known which pictures are there until this
+engine's folder holds a file `disk-is-awake`.
 """
 
 from __future__ import annotations
@@ -36,10 +37,13 @@ STEPS = {
     "announce": (Gallery, "announce"),
     "write": (saving, "write_new"),
     "confirm": (Gallery, "confirm"),
+    "fail": (JobStore, "fail"),
+    "cancel": (JobStore, "cancel"),
+    "park": (JobStore, "park"),
 }
 
 
-def die(*_: object) -> None:
+def die(*_: object, **__: object) -> None:
     """End at once, with nothing tidied up."""
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -59,10 +63,10 @@ def fill_before(room: object, name: str, folder: Path) -> None:
     """Let the disk be full when what `room` calls `name` is called for the first time."""
     write = getattr(room, name)
 
-    def write_on_a_full_disk(*values: object) -> object:
+    def write_on_a_full_disk(*values: object, **named: object) -> object:
         setattr(room, name, write)
         fill(folder)
-        return write(*values)
+        return write(*values, **named)
 
     setattr(room, name, write_on_a_full_disk)
 

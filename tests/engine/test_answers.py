@@ -83,12 +83,14 @@ async def test_a_model_is_loaded_ahead_only_while_no_job_brings_its_own(
 async def test_what_the_disk_refuses_is_told_and_changes_nothing(fake_engine: Engine) -> None:
     client = await attach()
     await client.pause_queue()
-    job_id = await client.submit(params())
+    job_id, ended = await client.submit_batch(params(), 2)
+    await client.cancel(ended)
     _, most = resource.prlimit(fake_engine.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(fake_engine.pid, resource.RLIMIT_FSIZE, (0, most))
-    for request in (client.cancel(job_id), client.adjust(job_id, 3.0)):
+    for request in (client.cancel(job_id), client.adjust(job_id, 3.0), client.clear_ended()):
         with pytest.raises(EngineError, match="cannot be written"):
             await request
+    assert stored(ended).state == "cancelled"
     resource.prlimit(fake_engine.pid, resource.RLIMIT_FSIZE, (most, most))
     assert (stored(job_id).state, stored(job_id).guidance_scale) == ("queued", None)
     await client.resume_queue()

@@ -16,11 +16,20 @@ from sdtui.engine import launch
 from sdtui.engine.client import EngineClient
 from sdtui.errors import EngineError
 from sdtui.params import GenerationParams
-from sdtui.protocol.events import EngineStatus, JobSaved
+from sdtui.protocol.events import (
+    EngineStatus,
+    Event,
+    JobCancelled,
+    JobFailed,
+    JobParked,
+    JobSaved,
+    JobStarted,
+    QueueChanged,
+)
 from tests.engine.conftest import StartEngine
 from tests.engine.fake_engine import fill
 from tests.engine.processes import FAKE_ENGINE, wait_for
-from tests.engine.records import check_everything, history, pictures, unfinished
+from tests.engine.records import check_everything, history, pictures, stored, unfinished
 from tests.engine.small_disk import small_disk
 from tests.engine.watching import of_kind, to_the_end, until
 
@@ -121,6 +130,98 @@ async def test_an_engine_that_is_killed_on_a_full_disk_is_followed_by_one_that_w
     (folder / "ballast").unlink()
     wait_for(lambda: not unfinished())
     check_everything(job_ids)
+
+
+ENDS: dict[str, tuple[str, type[Event], str]] = {
+    "fail": ("fail", JobFailed, "failed"),
+    "cancel": ("pause=1", JobCancelled, "cancelled"),
+    "park": ("die=1", JobParked, "parked"),
+}
+"""By the step that writes an end: a prompt that comes to it, its event, and its state."""
+
+
+async def end_on_a_full_disk(client: EngineClient, step: str, job_id: str) -> None:
+    """Let a job that was asked for end, which finds the disk full."""
+    if step == "cancel":
+        await until(client, JobStarted)
+        await client.cancel(job_id)
+    await until(client, ENDS[step][1])
+    await until_the_engine_says("waiting for disk")
+
+
+@pytest.mark.parametrize("step", ENDS)
+@pytest.mark.parametrize("folder", ["data", "."], indirect=True)
+async def test_an_end_that_a_full_disk_cannot_keep_is_written_when_there_is_room(
+    start_fake_engine: StartEngine, folder: Path, step: str
+) -> None:
+    engine = start_fake_engine("900", "--fill-before", step, str(folder))
+    prompt, _, state = ENDS[step]
+    client = await EngineClient.connect(start=False)
+    ended = await client.submit(params(prompt))
+    await end_on_a_full_disk(client, step, ended)
+    late = await EngineClient.connect(start=False)
+    (queue,) = of_kind(await until(late, QueueChanged), QueueChanged)
+    await late.close()
+    (told,) = queue.jobs
+    assert (told.job_id, told.state) == (ended, state)
+    assert stored(ended).state == "running", "the disk knows no better"
+    for refused in (client.requeue(ended), client.clear_ended(), client.clear_ended(ended)):
+        with pytest.raises(EngineError, match="cannot be written"):
+            await refused
+
+    (folder / "ballast").unlink()
+    await until_the_engine_says("idle")
+    job = stored(ended)
+    assert (job.state, job.ended_at, job.title) == (state, told.since, told.title)
+    engine.kill()
+    engine.wait(20)
+    await client.close()
+    start_fake_engine()
+    client = await EngineClient.connect(start=False)
+    drawn = await client.submit(params("a red apple"))
+    started = of_kind(await until(client, JobSaved), JobStarted)
+    assert [event.job_id for event in started] == [drawn]
+    assert stored(ended) == job
+    await client.requeue(ended)
+    await client.close()
+
+
+@pytest.mark.parametrize("folder", ["data"], indirect=True)
+async def test_no_job_begins_before_the_last_ones_end_is_written(
+    start_fake_engine: StartEngine, folder: Path
+) -> None:
+    start_fake_engine("900", "--fill-before", "fail", str(folder))
+    client = await EngineClient.connect(start=False)
+    failed = await client.submit(params("fail"))
+    drawn = await client.submit(params("a red apple"))
+    await end_on_a_full_disk(client, "fail", failed)
+    assert (stored(failed).state, stored(drawn).state) == ("running", "queued")
+    (folder / "ballast").unlink()
+    await wait_for_pictures(client, [drawn])
+    failing, drawing = stored(failed), stored(drawn)
+    assert failing.state == "failed"
+    assert drawing.started_at > failing.ended_at
+    await client.close()
+
+
+@pytest.mark.parametrize("room", ["before it ends", "as it ends"])
+@pytest.mark.parametrize("folder", ["data"], indirect=True)
+async def test_an_engine_without_work_or_clients_stays_for_an_end_that_is_not_yet_written(
+    start_fake_engine: StartEngine, folder: Path, room: str
+) -> None:
+    engine = start_fake_engine("0.3", "--fill-before", "fail", str(folder))
+    client = await EngineClient.connect(start=False)
+    failed = await client.submit(params("fail"))
+    await end_on_a_full_disk(client, "fail", failed)
+    await client.close()
+    # Without anything to write it would have ended three times over.
+    await asyncio.sleep(1)
+    assert engine.poll() is None
+    (folder / "ballast").unlink()
+    if room == "as it ends":
+        engine.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(engine.wait, 20) == 0
+    assert stored(failed).state == "failed"
 
 
 async def test_a_log_for_which_there_is_no_room_costs_no_picture(

@@ -27,7 +27,7 @@ from sdtui.protocol.events import (
     StepCompleted,
 )
 from tests.engine.conftest import StartEngine
-from tests.engine.records import check_everything, pictures, stored, unfinished
+from tests.engine.records import check_everything, history, pictures, stored, unfinished
 from tests.engine.watching import names, of_kind, until
 
 Engine = subprocess.Popen  # of bytes
@@ -201,6 +201,51 @@ async def test_what_ended_without_a_picture_can_be_queued_again(fake_engine: Eng
     await client.requeue(parked)
     assert len(of_kind(await until(client, JobParked), JobStarted)) == 2
     await client.close()
+
+
+async def test_what_failed_or_was_cancelled_is_cleared_and_nothing_else_ever_is(
+    start_fake_engine: StartEngine,
+) -> None:
+    engine = start_fake_engine()
+    client = await attach()
+    saved = await client.submit(params())
+    await until(client, JobSaved)
+    failed = await client.submit(params("fail"))
+    await until(client, JobFailed)
+    parked = await client.submit(params("die=1"))
+    await until(client, JobParked)
+    running = await client.submit(params("pause=0.3", steps=200))
+    await until(client, JobStarted)
+    waiting, cancelled = await client.submit_batch(params(), 2)
+    await client.cancel(cancelled)
+    assert in_state(await queue_now(), "failed", "cancelled", "parked") == [
+        cancelled,
+        parked,
+        failed,
+    ]
+    await client.clear_ended()
+    listed = in_state(await queue_now(), "running", "queued", "failed", "cancelled", "parked")
+    assert listed == [running, waiting, parked]
+    await client.clear_ended()
+    assert in_state(await queue_now(), "parked") == [parked]
+
+    for job_id in (running, waiting, saved, cancelled, "nobody"):
+        with pytest.raises(ParameterError, match="no job that failed"):
+            await client.clear_ended(job_id)
+    await client.clear_ended(parked)
+    (told,) = of_kind(await until(client, QueueChanged), QueueChanged)
+    while in_state(told, "parked"):
+        (told,) = of_kind(await until(client, QueueChanged), QueueChanged)
+    kill(engine)
+    await client.close()
+    start_fake_engine()
+    assert [job.job_id for job in (await queue_now()).jobs] == [running, waiting]
+    client = await attach()
+    assert [picture.job_id for picture in (await client.search_gallery()).pictures] == [saved]
+    await client.close()
+    with history() as database:
+        indexed = database.connection.execute("SELECT count(*) FROM prompts").fetchone()
+    assert indexed[0] == len([saved, running, waiting])
 
 
 async def test_a_job_that_was_queued_again_survives_the_engine(

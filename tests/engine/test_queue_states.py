@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -18,6 +19,7 @@ from hypothesis.stateful import (
 
 from sdtui.engine.job import Job
 from sdtui.engine.job_queue import MAX_ATTEMPTS, JobQueue
+from sdtui.errors import ParameterError
 from sdtui.history.database import Database
 from sdtui.history.gallery import Gallery
 from sdtui.history.jobs import JobStore
@@ -94,6 +96,29 @@ class QueueMachine(RuleBasedStateMachine):
         del self.ended[job_id]
         self.waiting.append(job_id)
         self.attempts[job_id] = 0
+
+    @rule()
+    def clear_ended(self) -> None:
+        self.queue.clear_ended(None)
+        for job_id, state in list(self.ended.items()):
+            if state in ("failed", "cancelled"):
+                del self.ended[job_id], self.attempts[job_id]
+
+    @precondition(lambda self: set(self.ended.values()) - {"saved"})
+    @rule(data=st.data())
+    def clear_one(self, data: st.DataObject) -> None:
+        ended = [job_id for job_id, state in self.ended.items() if state != "saved"]
+        job_id = data.draw(st.sampled_from(ended))
+        self.queue.clear_ended(job_id)
+        del self.ended[job_id], self.attempts[job_id]
+
+    @rule(data=st.data())
+    def clear_what_has_not_ended_so(self, data: st.DataObject) -> None:
+        saved = [job_id for job_id, state in self.ended.items() if state == "saved"]
+        running = [self.running.id] if self.running else []
+        job_id = data.draw(st.sampled_from([*self.waiting, *running, *saved, "nobody"]))
+        with pytest.raises(ParameterError):
+            self.queue.clear_ended(job_id)
 
     @precondition(lambda self: self.waiting and self.running is None)
     @rule()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import stat
 from contextlib import closing
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +19,7 @@ from sdtui.errors import EngineError
 from sdtui.history.database import Database, HistoryUnwritableError, journal_mode
 from sdtui.history.gallery import EncodedPicture, Gallery
 from sdtui.history.jobs import JobStore
-from sdtui.history.schema import MIGRATIONS
+from sdtui.history.schema import MIGRATIONS, migrate
 from sdtui.params import GenerationParams
 
 
@@ -259,6 +261,81 @@ def test_pages_follow_one_another_without_a_gap(database, tmp_path):
     assert Gallery(database).count("app") == 25
 
 
+VOCABULARY = ("a", "red", "redder", "fox", "foxglove", "apple", "app", "on")
+
+
+class Past(NamedTuple):
+    """A job as it ended; a saved one may be forgotten again before the next is added."""
+
+    prompt: list[str]
+    negative_prompt: list[str]
+    ended_at: int
+    is_favourite: bool
+    fate: str
+
+
+def words() -> st.SearchStrategy[list[str]]:
+    return st.lists(st.sampled_from(VOCABULARY), max_size=4)
+
+
+@given(
+    past=st.lists(
+        st.builds(
+            Past,
+            words().filter(bool),
+            words(),
+            st.integers(1, 3),
+            st.booleans(),
+            st.sampled_from(["saved", "saved", "saved", "failed", "forgotten"]),
+        ),
+        max_size=12,
+    ),
+    wanted=words(),
+    favourites=st.booleans(),
+    limit=st.integers(1, 12),
+    offset=st.integers(0, 6),
+)
+@settings(max_examples=60)
+def test_a_search_finds_what_reading_every_prompt_finds_in_the_order_of_their_ends(
+    past: list[Past], wanted: list[str], favourites: bool, limit: int, offset: int
+) -> None:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.execute("PRAGMA foreign_keys = ON")
+    migrate(connection)
+    with closing(Database(connection)) as database:
+        gallery, store = Gallery(database), JobStore(database)
+        for number, job in enumerate(past):
+            job_id = str(number)
+            prompts = (" ".join(job.prompt), " ".join(job.negative_prompt))
+            add(store, job_id, prompts[0], negative_prompt=prompts[1])
+            if job.fate == "failed":
+                store.fail(job_id, "It broke", "", "")
+                continue
+            save(database, job_id, Path("/nowhere"), write=False)
+            gallery.confirm(job_id)
+            gallery.set_favourite(job_id, job.is_favourite)
+            if job.fate == "forgotten":
+                gallery.forget(job_id)
+            update = "UPDATE jobs SET ended_at = ? WHERE id = ?"
+            database.connection.execute(update, (job.ended_at, job_id))
+
+        def has(job: Past, beginning: str) -> bool:
+            return any(word.startswith(beginning) for word in job.prompt + job.negative_prompt)
+
+        expected = [
+            number
+            for number, job in enumerate(past)
+            if job.fate == "saved"
+            and (job.is_favourite or not favourites)
+            and all(has(job, beginning) for beginning in wanted)
+        ]
+        expected.sort(key=lambda number: (past[number].ended_at, number), reverse=True)
+        query = " ".join(wanted)
+        found = gallery.search(query, favourites=favourites, limit=limit, offset=offset)
+        assert [int(picture.job.id) for picture in found] == expected[offset : offset + limit]
+        assert gallery.count(query, favourites=favourites) == len(expected)
+
+
 def test_a_picture_knows_when_its_file_is_gone(database, tmp_path):
     add(JobStore(database), "a")
     path = save(database, "a", tmp_path)
@@ -299,6 +376,40 @@ def test_the_jobs_of_the_first_version_are_all_there_after_its_migration(tmp_pat
         ]
         JobStore(database).adjust("queued", 2.5)
         assert JobStore(database).unfinished()[0].guidance_scale == 2.5
+        assert database.is_sound()
+
+
+def test_the_pictures_of_the_version_before_numbers_are_found_as_before(tmp_path: Path):
+    path = tmp_path / "data" / "history.sqlite3"
+    path.parent.mkdir(mode=0o700)
+    prompts = {"gone": "a red fox", "old": "a red apple", "new": "a red fox"}
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(f"{''.join(MIGRATIONS[:4])} PRAGMA user_version = 4;")
+        for place, (job_id, prompt) in enumerate(prompts.items()):
+            row = "INSERT INTO jobs (id, request_id, params, device, dtype, state, position,"
+            params = json.dumps({"prompt": prompt})
+            connection.execute(
+                f"{row} queued_at, ended_at) VALUES (?, 'r', ?, 'cpu', 'fp32', 'saved', ?, 1, 2)",
+                (job_id, params, place),
+            )
+            connection.execute("INSERT INTO prompts VALUES (?, ?, 'blurry')", (job_id, prompt))
+            connection.execute(
+                "INSERT INTO images (job_id, path, width, height, size, sha256, thumbnail)"
+                " VALUES (?, ?, 1, 1, 1, '', x'')",
+                (job_id, job_id),
+            )
+        connection.execute("DELETE FROM jobs WHERE id = 'gone'")
+        connection.commit()
+    with closing(Database.open(path)) as database:
+        gallery = Gallery(database)
+        add(JobStore(database), "newest", "a red violin")
+        save(database, "newest", tmp_path, write=False)
+        gallery.confirm("newest")
+        found = {words: [one.job.id for one in gallery.search(words)] for words in ("re", "fox")}
+        assert found == {"re": ["newest", "new", "old"], "fox": ["new"]}
+        gallery.forget("new")
+        assert gallery.search("fox") == []
+        assert gallery.count("blur") == 1
         assert database.is_sound()
 
 

@@ -369,6 +369,17 @@ class FakeEngineClient:
         )
         self._proceed()
 
+    async def clear_ended(self, job_id: str | None = None) -> None:
+        """Forget what failed or was cancelled, or one job."""
+        self.calls.append(("clear_ended", job_id))
+        self._refuse()
+        self._ended = {
+            other: (params, end)
+            for other, (params, end) in self._ended.items()
+            if other != job_id and (job_id is not None or isinstance(end, JobParked))
+        }
+        self._proceed()
+
     async def pause_queue(self) -> None:
         """Hold the waiting jobs back."""
         self.calls.append(("pause_queue",))

@@ -79,6 +79,27 @@ async def test_escape_without_a_run_says_so() -> None:
         assert not [call for call in stage.engine.calls if call[0] == "cancel"]
 
 
+async def test_that_nothing_runs_is_said_no_longer_than_it_is_so() -> None:
+    async with opened(FakeEngineClient(stop_after=12), start=params()) as stage:
+        await stage.press("escape")
+        await stage.until_shown("nothing runs")
+        await stage.press("enter")
+        await stage.until_shown("12/25")
+        assert "nothing runs" not in stage.text
+
+
+async def test_a_wrong_value_is_told_no_longer_than_it_stands() -> None:
+    async with opened(start=params()) as stage:
+        stage.main.panel.settings.values["width"] = 65
+        await stage.press("enter")
+        await stage.until_shown("width must be a multiple of 8")
+        stage.main.panel.update("height", 64)
+        await stage.pilot.pause()
+        assert "width must be a multiple of 8" in stage.text
+        stage.main.panel.update("width", 64)
+        await stage.until(lambda: "multiple of 8" not in stage.text)
+
+
 async def test_a_failure_says_what_happened_and_what_to_do() -> None:
     failure = ("Out of memory", "2.1 GB are missing.", "Choose a smaller size.")
     async with opened(FakeEngineClient(stop_after=3, failure=failure), start=params()) as stage:
@@ -185,13 +206,15 @@ async def test_a_run_asked_for_before_the_engine_is_there_starts_when_it_is() ->
         await stage.until_shown("lost")
         await stage.press("enter")
         await stage.until_shown("starts as soon as")
-        again = FakeEngineClient()
+        again = FakeEngineClient(stop_after=12)
 
         async def connect() -> FakeEngineClient:
             return again
 
         stage.main.bridge._connect = connect
         await stage.until(lambda: again.submitted(), "the submission")
+        await stage.until_shown("12/25")
+        assert "starts as soon as" not in stage.text
 
 
 async def test_the_engine_is_told_goodbye_and_the_run_is_left_alone() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sdtui.errors import EngineError
-from sdtui.protocol.events import ListedJob, QueueChanged
+from sdtui.protocol.events import JobFailed, JobParked, ListedJob, QueueChanged
 from sdtui.tui.queue_actions import QUEUE_ACTIONS
+from sdtui.tui.screens.history import HistoryScreen
 from sdtui.tui.screens.queue import QueueScreen
 from tests.tui.fake_engine import FakeEngineClient, listed
 from tests.tui.stage import Stage, opened, params
@@ -56,8 +57,11 @@ async def test_enter_while_a_picture_is_made_lets_another_wait_and_says_so() -> 
         assert "12/25" in stage.text, "the running picture stays in view"
         await stage.press("enter")
         await stage.until_shown("2 wait: F5 shows the queue")
-        stage.engine.finish()
-        await stage.until_shown("queue 1")
+        await stage.engine.cancel("job-1")
+        await stage.until_shown("1 waits: F5 shows the queue")
+        await stage.engine.cancel("job-2")
+        await stage.until_shown("queue 0")
+        assert "F5 shows the queue" not in stage.text
         await stage.until_shown("12/25")
 
 
@@ -105,6 +109,27 @@ async def test_the_queue_is_opened_and_left_by_the_same_keys(key: str) -> None:
         await stage.press(key)
         await stage.until(lambda: stage.app.screen is stage.main)
         assert not stage.main.bridge.watchers
+
+
+async def test_queue_and_history_lead_to_each_other_and_straight_back() -> None:
+    async with opened() as stage:
+        await stage.press("tab", "f3")
+        for keys in (("f5", "f3"), ("q", "h")):
+            for key, screen in zip(keys, (QueueScreen, HistoryScreen), strict=True):
+                await stage.press(key)
+                await stage.until(lambda screen=screen: isinstance(stage.app.screen, screen))
+                await stage.until(lambda: len(stage.main.bridge.watchers) == 1)
+                assert len(stage.app.screen_stack) == 2
+        await stage.press("ctrl+p")
+        await stage.until_shown("Search")
+        await stage.type("queue")
+        await stage.until_shown("Go on to what runs and waits")
+        await stage.press("enter", "enter")
+        await stage.until(lambda: isinstance(stage.app.screen, QueueScreen))
+        await stage.press("escape")
+        await stage.until(lambda: stage.app.screen is stage.main)
+        assert len(stage.app.screen_stack) == 1
+        await stage.until(lambda: not stage.main.bridge.watchers)
 
 
 async def test_an_empty_queue_says_so_and_how_to_fill_it() -> None:
@@ -179,7 +204,45 @@ async def test_what_does_not_apply_is_said_and_not_asked() -> None:
         await stage.until_shown("this job is running: it does not wait")
         await stage.press("r")
         await stage.until_shown("this job is running: it has not ended")
+        await stage.press("down")
+        await stage.until(lambda: "it has not ended" not in stage.text)
+        await stage.press("r")
+        await stage.until_shown("this job is queued: it has not ended")
+        await stage.press("x")
+        await stage.until(lambda: "it has not ended" not in stage.text)
         assert not asked(stage, "move_up", "requeue")
+
+
+async def test_what_failed_or_was_cancelled_is_taken_off_the_list() -> None:
+    async with opened(held(), start=params()) as stage:
+        await fill(stage)
+        await stage.press("c")
+        await stage.until_shown("no job failed or was cancelled")
+        await stage.press("C")
+        await stage.until_shown("this job is running: cancel it first")
+        assert not asked(stage, "clear_ended")
+        await stage.press("down", "x", "x")
+        await stage.until(lambda: [row[0] for row in rows(stage)].count("cancelled") == 2)
+        await stage.press("end", "C")
+        await stage.until(lambda: len(rows(stage)) == 3)
+        await stage.press("c")
+        await stage.until(lambda: [row[0] for row in rows(stage)] == ["running", "›queued"])
+        assert asked(stage, "clear_ended") == [("clear_ended", "job-2"), ("clear_ended", None)]
+
+
+async def test_a_parked_job_is_taken_off_the_list_only_when_it_is_chosen() -> None:
+    async with opened() as stage:
+        for end in (JobParked(job_id="a", title="Twice"), JobFailed(job_id="b", title="Wrong")):
+            stage.engine._ended[end.job_id] = params(), end
+        stage.engine._proceed()
+        await stage.press("f5")
+        await stage.until(lambda: len(rows(stage)) == 2)
+        await stage.press("c")
+        await stage.until(lambda: [row[0] for row in rows(stage)] == ["›parked"])
+        await stage.press("c")
+        await stage.until_shown("no job failed or was cancelled")
+        await stage.press("C")
+        await stage.until_shown("Nothing waits.")
 
 
 async def test_the_queue_is_paused_and_goes_on() -> None:
@@ -223,6 +286,7 @@ async def test_a_lost_engine_is_said_and_its_queue_is_shown_again_when_it_is_bac
 
         stage.main.bridge._connect = connect
         await stage.until_shown("a fox")
+        assert "the engine is not there" not in stage.text
 
 
 async def test_a_thousand_jobs_are_walked_through_by_keys_and_wheel() -> None:

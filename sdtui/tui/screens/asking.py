@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from textual.screen import Screen, ScreenResultType
 from textual.timer import Timer
@@ -13,6 +13,7 @@ from sdtui.tui.widgets.status_bar import StatusBar
 
 if TYPE_CHECKING:
     from sdtui.tui.bridge import EngineBridge
+    from sdtui.tui.screens.main import MainScreen
 
 _TOO_LATE = "too late: the job is in another state by now"
 """Keys name only jobs that are on the screen, so one that is not found has changed meanwhile."""
@@ -45,7 +46,10 @@ class AskingScreen(Screen[ScreenResultType]):
 
 
 class WatchingScreen(AskingScreen[ScreenResultType]):
-    """A screen above the main one that is told what happens for as long as it is there."""
+    """A screen above the main one that is told what happens for as long as it is there.
+
+    There is one at a time: another one takes its place, and both lead back to the main screen.
+    """
 
     def __init__(self, bridge: EngineBridge) -> None:
         super().__init__()
@@ -63,6 +67,18 @@ class WatchingScreen(AskingScreen[ScreenResultType]):
     def on_unmount(self) -> None:
         """Hear no more."""
         self.bridge.watchers.discard(self)
+
+    def action_queue(self) -> None:
+        """Go to what runs and waits."""
+        self._main.action_queue()
+
+    def action_history(self) -> None:
+        """Go to past pictures."""
+        self._main.action_history()
+
+    @property
+    def _main(self) -> MainScreen:
+        return cast("MainScreen", self.app.get_default_screen())
 
 
 def refusal(error: SdtuiError) -> str:

@@ -23,6 +23,7 @@ from sdtui.tui.messages import (
     ModelDescribed,
 )
 from sdtui.tui.preview_actions import PREVIEW_ACTIONS
+from sdtui.tui.screens.asking import WatchingScreen
 from sdtui.tui.screens.full_preview import VIEW_ACTIONS, FullPreview
 from sdtui.tui.widgets.parameter_panel import ParameterPanel
 from sdtui.tui.widgets.prompt_input import PromptInput
@@ -135,9 +136,9 @@ class MainScreen(FullPreview):
     @on(EngineConnected)
     def _engine_is_there(self, message: EngineConnected) -> None:
         status = message.status
+        waiting, self._awaiting_engine = self._awaiting_engine, None
         if status is not None:
             self.run_view.show(status)
-        waiting, self._awaiting_engine = self._awaiting_engine, None
         if waiting is not None:
             self.ask(self._submit(*waiting))
         elif status is not None and not _has_jobs(status):
@@ -147,7 +148,8 @@ class MainScreen(FullPreview):
     def _engine_is_gone(self, message: EngineLost) -> None:
         self.run_view.lose_engine("trying again")
         if message.error is not None:
-            self.status.note(message.error.title)
+            title = message.error.title
+            self.status.note(lambda: "" if self.bridge.client else title)
 
     @on(ModelDescribed)
     def _model_is_known(self, message: ModelDescribed) -> None:
@@ -172,6 +174,7 @@ class MainScreen(FullPreview):
 
     @on(ParameterPanel.Changed)
     def _setting_changed(self, message: ParameterPanel.Changed) -> None:
+        self.status.look_at_note()
         match message.field:
             case "guidance_scale" if self.bridge.running:
                 self.when_settled("guidance", _SETTLING_SECONDS, self._guidance_changed)
@@ -217,7 +220,8 @@ class MainScreen(FullPreview):
         if description.counter:
             self._load_model()
         else:
-            self.status.note("this model is loaded when a picture is asked for")
+            words = "this model is loaded when a picture is asked for"
+            self.status.note(lambda: words if self._still_set("model", description.model) else "")
 
     # Requests ----------------------------------------------------------------------------------
 
@@ -233,16 +237,21 @@ class MainScreen(FullPreview):
                 self._tell_of_waiting()
             else:
                 self._awaiting_engine = params, count
-                self.status.note("starts as soon as the engine is there")
+                words = "starts as soon as the engine is there"
+                self.status.note(lambda: words if self._awaiting_engine else "")
 
     def _tell_of_waiting(self) -> None:
         """What was asked for may have to wait, and nothing else on the screen says so."""
+        if self._what_waits():
+            self.status.note(self._what_waits)
+
+    def _what_waits(self) -> str:
         status = self.bridge.client.status if self.bridge.client else None
         if status is None or not status.queued:
-            return
+            return ""
         count = "1 waits" if status.queued == 1 else f"{status.queued} wait"
         what = f"{count}, paused" if status.paused else count
-        self.status.note(f"{what}: {_QUEUE_KEY} shows the queue")
+        return f"{what}: {_QUEUE_KEY} shows the queue"
 
     def _show_parameter_error(self, error: ParameterError) -> None:
         match error.field:
@@ -254,7 +263,12 @@ class MainScreen(FullPreview):
             case field:
                 self.panel.show_field(field)
                 self.show_side("settings")
-                self.status.note(clean(f"{self.panel.setting.label} {error.reason}"))
+                words = f"{self.panel.setting.label} {error.reason}"
+                value = self.panel.settings.values.get(field)
+                self.status.note(lambda: words if self._still_set(field, value) else "")
+
+    def _still_set(self, field: str, value: object) -> bool:
+        return self.panel.settings.values.get(field) == value
 
     # Actions -----------------------------------------------------------------------------------
 
@@ -275,7 +289,9 @@ class MainScreen(FullPreview):
             self._awaiting_engine = None
             self.status.note("nothing is asked for any more")
         else:
-            self.status.note("nothing runs")
+            self.status.note(
+                lambda: "" if self.bridge.running or self.bridge.waiting else "nothing runs"
+            )
 
     def action_new_seed(self) -> None:
         """Draw another seed."""
@@ -295,6 +311,7 @@ class MainScreen(FullPreview):
         from sdtui.tui.screens.queue import QueueScreen
 
         if not isinstance(self.app.screen, QueueScreen):
+            self._leave_the_screen_above()
             self.app.push_screen(QueueScreen(self.bridge))
 
     def action_history(self) -> None:
@@ -302,8 +319,14 @@ class MainScreen(FullPreview):
         from sdtui.tui.screens.history import HistoryScreen
 
         if not isinstance(self.app.screen, HistoryScreen):
+            self._leave_the_screen_above()
             preview_every = self.panel.settings.values["preview_every"]
             self.app.push_screen(HistoryScreen(self.bridge, preview_every), self._load_again)
+
+    def _leave_the_screen_above(self) -> None:
+        above = self.app.screen
+        if isinstance(above, WatchingScreen):
+            above.dismiss()
 
     def _load_again(self, params: GenerationParams | None) -> None:
         """Take over a past picture's parameters; the next picture has its seed too."""

@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from sdtui.protocol.events import GOING_ON, EngineStatus, ListedJob, QueueChanged
+from sdtui.protocol.events import GOING_ON, ListedJob, QueueChanged
 from sdtui.text import clean
 from sdtui.tui.actions import bindings
 from sdtui.tui.bridge import Client, EngineBridge
@@ -23,6 +23,8 @@ from sdtui.tui.stylesheets import styles_dir
 from sdtui.tui.widgets.job_list import JobList
 from sdtui.tui.widgets.key_bar import KeyBar
 
+_CLEARED = ("failed", "cancelled")
+_ENDED = (*_CLEARED, "parked")
 _HINT = "⏎ in the prompt lets a picture wait while another one is made."
 
 
@@ -58,11 +60,9 @@ class QueueScreen(WatchingScreen[None]):
 
     @on(EventReceived)
     def _show_event(self, message: EventReceived) -> None:
-        match message.event:
-            case QueueChanged():
-                self._show_queue()
-            case EngineStatus():
-                self.status.show(message.event)
+        if isinstance(message.event, QueueChanged):
+            self._show_queue()
+        self.status.show(message.event)
 
     @on(EngineLost)
     def _engine_is_gone(self) -> None:
@@ -84,6 +84,7 @@ class QueueScreen(WatchingScreen[None]):
     @on(JobList.Chosen)
     def _show_chosen(self, message: JobList.Chosen) -> None:
         self._about.update(_about(message.job) if message.job else Content(""))
+        self.status.look_at_note()
 
     # Actions -----------------------------------------------------------------------------------
 
@@ -99,15 +100,27 @@ class QueueScreen(WatchingScreen[None]):
         """Let the chosen job wait once more."""
         self._change(
             lambda client, job_id: client.requeue(job_id),
-            ("failed", "cancelled", "parked"),
+            _ENDED,
             "it has not ended",
         )
+
+    def action_clear(self) -> None:
+        """Let the list forget what failed or was cancelled."""
+        client = self.bridge.client
+        if client is None or self._nothing_to_clear():
+            self.status.note(self._nothing_to_clear)
+        else:
+            self.ask(client.clear_ended())
+
+    def action_clear_this_one(self) -> None:
+        """Let the list forget the chosen job."""
+        self._change(lambda client, job_id: client.clear_ended(job_id), _ENDED, "cancel it first")
 
     def action_pause(self) -> None:
         """Let no waiting job begin, or let them go on."""
         client, queue = self.bridge.client, self.bridge.queue
         if client is None or queue is None:
-            self.status.note("the engine is not there")
+            self.status.note(self._engine_is_missing)
         else:
             self.ask(client.resume_queue() if queue.paused else client.pause_queue())
 
@@ -124,13 +137,28 @@ class QueueScreen(WatchingScreen[None]):
         """Ask for a change of the chosen job if it is in one of `states`."""
         client, job = self.bridge.client, self.jobs.job
         if client is None:
-            self.status.note("the engine is not there")
+            self.status.note(self._engine_is_missing)
         elif job is None:
-            self.status.note("there is no job")
+            self.status.note(lambda: "" if self.jobs.job else "there is no job")
         elif job.state not in states:
-            self.status.note(f"this job is {job.state}: {otherwise}")
+            words = f"this job is {job.state}: {otherwise}"
+            self.status.note(lambda: words if self._is_still_chosen(job) else "")
         else:
             self.ask(ask(client, job.job_id))
+
+    # What is noted, for as long as it is so ----------------------------------------------------
+
+    def _engine_is_missing(self) -> str:
+        return "" if self.bridge.client and self.bridge.queue else "the engine is not there"
+
+    def _nothing_to_clear(self) -> str:
+        jobs = self.bridge.queue.jobs if self.bridge.queue else []
+        ended = any(job.state in _CLEARED for job in jobs)
+        return self._engine_is_missing() or ("" if ended else "no job failed or was cancelled")
+
+    def _is_still_chosen(self, job: ListedJob) -> bool:
+        chosen = self.jobs.job
+        return chosen is not None and (chosen.job_id, chosen.state) == (job.job_id, job.state)
 
 
 def _empty(queue: QueueChanged | None) -> list[Content]:

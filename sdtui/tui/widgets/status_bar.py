@@ -52,6 +52,7 @@ class StatusBar(PacedWidget):
         self._paused = False
         self._loaded: tuple[str, ...] = ()
         self._note = ""
+        self._note_words: Callable[[], str] = str
         self._timer: Timer | None = None
         self._link_words: Callable[[], str] = str
         self._link_timer: Timer | None = None
@@ -69,6 +70,7 @@ class StatusBar(PacedWidget):
         """Follow one event of the engine."""
         from sdtui.protocol.events import ComponentLoading, EngineStatus, ModelLoaded
 
+        self.look_at_note()
         match event:
             case EngineStatus():
                 if event.state != "loading" or self._state != "loading":
@@ -89,24 +91,36 @@ class StatusBar(PacedWidget):
         """The engine is gone; `detail` says what is being done about it."""
         self._state = "lost"
         self._detail = detail
+        self.look_at_note()
         self.refresh()
 
-    def note(self, text: str, seconds: float = NOTE_SECONDS) -> None:
-        """Show one line in place of the model's name for a few seconds."""
-        self._note = clean(text)
+    def note(self, words: str | Callable[[], str], seconds: float = NOTE_SECONDS) -> None:
+        """Show one line in place of the model's name for a few seconds.
+
+        Where it tells how something is, `words` is asked for it with every event, and the note
+        ends at once when that has nothing to say any more.
+        """
+        self._note_words = words if callable(words) else lambda: words
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(seconds, self._end_note)
-        self.refresh()
+        self.look_at_note()
+
+    def look_at_note(self) -> None:
+        """Ask whether what is noted still holds. Events do so by themselves."""
+        note = clean(self._note_words())
+        if note != self._note:
+            self._note = note
+            self.refresh()
 
     def _link_rests(self) -> None:
         self._link_timer = None
         self.refresh()
 
     def _end_note(self) -> None:
-        self._note = ""
+        self._note_words = str
         self._timer = None
-        self.refresh()
+        self.look_at_note()
 
     def _load(self, model: str, device: str, dtype: str) -> None:
         parts = (model, device, figures.dtype(dtype))

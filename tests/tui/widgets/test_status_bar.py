@@ -51,6 +51,28 @@ async def test_the_loaded_model_its_device_and_dtype_stand_on_the_left(stage: St
         assert line(bar).endswith("queue 3 ")
 
 
+async def test_a_note_about_how_things_are_changes_with_them_and_ends_when_it_is_over(
+    stage: Stage,
+) -> None:
+    bar = StatusBar()
+    waiting = ["2 wait", "1 waits", "", "3 wait"]
+    async with stage(bar).run_test() as pilot:
+        bar.note(lambda: waiting[0])
+        for words in ("2 wait", "1 waits"):
+            bar.show(status("running"))
+            assert line(bar).startswith(f" {words} ")
+            waiting.pop(0)
+        bar.show(status("idle"))
+        assert line(bar).startswith(" sdtui ")
+
+        bar.note(lambda: waiting[-1], seconds=0.01)
+        assert line(bar).startswith(" 3 wait ")
+        await pilot.pause(0.1)
+        assert line(bar).startswith(" sdtui "), "no note stays for long"
+        bar.show(status("idle"))
+        assert line(bar).startswith(" sdtui ")
+
+
 async def test_a_paused_queue_is_said(stage: Stage) -> None:
     bar = StatusBar()
     async with stage(bar).run_test():
