@@ -103,15 +103,13 @@ class SdtuiApp(TypedInOrder[None]):
         await super().hand_out(event)
 
     def get_system_commands(self, screen: Screen[None]) -> Iterable[SystemCommand]:
-        """The palette's entries: the registry, and what the screen has of its own."""
-        own = {action.name for action in getattr(screen, "actions", ())}
-        for action in ACTIONS:
-            if action.name not in {"commands", *own}:
+        """The palette's entries: what can be done here, on this screen or anywhere."""
+        everywhere = [action for action in ACTIONS if not action.target.startswith("screen.")]
+        own = getattr(screen, "actions", ())
+        for action in (*(ACTIONS if screen is self.main else everywhere), *own):
+            if action.name != "commands":
                 title = action.name.capitalize()
-                yield SystemCommand(title, action.help, self._runner(action.target, self.main))
-        for action in getattr(screen, "actions", ()):
-            title = action.name.capitalize()
-            yield SystemCommand(title, action.help, self._runner(action.target, screen))
+                yield SystemCommand(title, action.help, self._runner(action.target, screen))
 
     def _runner(self, target: str, screen: Screen[None]) -> Callable[[], Coroutine[Any, Any, None]]:
         async def run() -> None:

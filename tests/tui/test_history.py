@@ -289,6 +289,10 @@ async def test_the_palette_knows_what_can_be_done_here() -> None:
         await stage.until_shown("Mark the chosen picture")
         await stage.press("enter")
         await stage.until_shown("★ a red apple")
+        # What only the main screen can do is not offered here, where it would do nothing.
+        offered = {entry.title for entry in stage.app.get_system_commands(stage.app.screen)}
+        assert {"Help", "Delete", "Queue"} <= offered
+        assert not {"Generate", "New seed"} & offered
 
 
 async def test_an_engine_that_is_lost_is_told_of_and_its_successor_asked() -> None:
