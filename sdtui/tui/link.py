@@ -37,9 +37,11 @@ def byte_limit(environment: Mapping[str, str] = os.environ) -> int:
 class Link:
     """Counts what is sent, and keeps to `limit` bytes a second if it is not 0.
 
-    `dropped` counts the previews of a job that were offered and not sent: of a job that had begun
-    before it was watched, none before the first that came. `round_trip` is what an answer takes
-    when nothing was sent before it. `scale` is how large previews may be, against their room.
+    `left_out` counts the previews of a job that never came, of those that it was to have: the link
+    had not taken in the last one, or the steps were too short for so many. Of a job that had begun
+    before it was watched, none before the first that came are counted. `round_trip` is what an
+    answer takes when nothing was sent before it. `scale` is how large previews may be, against
+    their room.
     """
 
     def __init__(self, limit: int = 0, clock: Callable[[], float] = monotonic) -> None:
@@ -72,14 +74,14 @@ class Link:
         """Another job begins, with a preview every so many steps."""
         self._preview_every = preview_every
         self._preview = -1
-        self.dropped = 0
+        self.left_out = 0
 
     def preview_came(self, step_index: int) -> None:
-        """Those between this one and the last were not asked for: the link had not taken it in."""
+        """Those that were to come between this one and the last never will."""
         if self._preview_every:
             preview = step_index // self._preview_every
             if not self._has_seen_none:
-                self.dropped += max(0, preview - self._preview - 1)
+                self.left_out += max(0, preview - self._preview - 1)
             self._has_seen_none = False
             self._preview = preview
 
@@ -106,7 +108,7 @@ class Link:
         self._rates.append(size / on_the_way if on_the_way > 0 else inf)
         if on_the_way > _SLOW_SECONDS:
             shrink = min(_SHRINK, sqrt(_SLOW_SECONDS / on_the_way))
-            self.scale = max(_SMALLEST, self.scale * shrink)
+            self.scale = max(min(self.scale, _SMALLEST), self.scale * shrink)
         elif on_the_way < _QUICK_SECONDS:
             self.scale = min(1.0, self.scale / _SHRINK)
 
@@ -135,8 +137,8 @@ class Link:
         if self._recent():
             words.append(f"{self.frames_per_second:.0f} frames/s")
             words.append(f"{figures.byte_size(self.bytes_per_second)}/s")
-        if self.dropped:
-            words.append(f"{self.dropped} dropped")
+        if self.left_out:
+            words.append(f"{self.left_out} left out")
         return words
 
     def _recent(self) -> deque[tuple[float, int]]:

@@ -174,7 +174,7 @@ async def test_a_run_that_ended_unseen_is_shown_as_if_it_had_been_seen(end: str)
         assert end in progress.words
         assert progress.part == pytest.approx(1.0 if end.startswith("done") else 12 / 25)
         assert ("It went wrong" in stage.text) == (end == "failed")
-        assert not stage.main.run_view.preview.link.dropped
+        assert not stage.main.run_view.preview.link.left_out
         assert "the last picture" not in stage.text
 
 

@@ -96,6 +96,15 @@ def test_one_preview_that_took_far_too_long_is_enough() -> None:
     assert link.scale == pytest.approx(0.5)
 
 
+def test_a_very_small_first_preview_that_took_too_long_is_not_followed_by_a_larger() -> None:
+    link = Link()
+    link.begin_at(0.2)
+    link.carried(2.0, 1000)
+    assert link.scale == 0.2
+    link.carried(0.05, 1000)
+    assert link.scale > 0.2
+
+
 @pytest.mark.parametrize("bytes_per_second", [20_000, 50_000, 120_000, 1_000_000])
 def test_a_steady_link_comes_to_a_steady_size(bytes_per_second: int) -> None:
     link = Link()
@@ -123,17 +132,18 @@ def test_a_picture_has_as_many_pixels_as_the_link_takes_in_at_once() -> None:
     assert Link(30_000).most_pixels == pytest.approx(20_000)
 
 
-def test_previews_that_were_never_sent_are_counted_for_each_job() -> None:
+def test_previews_that_never_came_are_counted_for_each_job() -> None:
     link = Link()
     link.begin(preview_every=1)
     for step_index in (0, 1, 4, 5, 9):
         link.preview_came(step_index)
-    assert link.dropped == 5
+    assert link.left_out == 5
+    assert link.figures() == ["5 left out"]
 
     link.begin(preview_every=5)
     for step_index in (4, 9, 24):
         link.preview_came(step_index)
-    assert link.dropped == 2
+    assert link.left_out == 2
 
 
 def test_previews_from_before_the_job_was_watched_are_not_counted() -> None:
@@ -141,15 +151,15 @@ def test_previews_from_before_the_job_was_watched_are_not_counted() -> None:
     link.begin(preview_every=1)
     for step_index in (11, 12, 15):
         link.preview_came(step_index)
-    assert link.dropped == 2
+    assert link.left_out == 2
 
     link.join()
     link.begin(preview_every=1)
     link.preview_came(24)
-    assert link.dropped == 0
+    assert link.left_out == 0
     link.begin(preview_every=1)
     link.preview_came(2)
-    assert link.dropped == 2
+    assert link.left_out == 2
 
 
 def test_a_limit_that_is_no_number_is_refused() -> None:

@@ -36,8 +36,16 @@ class Renderer(Protocol):
     name: ClassVar[str]
     is_scaled_by_terminal: ClassVar[bool]
     """Whether fewer of its pixels fill as many cells, and are fewer bytes."""
-    is_whole: bool
-    """Whether all of the last frame was taken or written; if not, it is to be drawn again."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the strips show all of the last frame; if not, it is to be drawn again."""
+        ...
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether nothing more is to be written, as long as nothing lies over the picture."""
+        ...
 
     @property
     def pixels(self) -> tuple[int, int]:
@@ -62,11 +70,11 @@ class Renderer(Protocol):
         """The picture, line by line, as the compositor paints it."""
         ...
 
-    def changes(self, column: int, row: int) -> str | None:
+    def changes(self, column: int, row: int, most: float = inf) -> str | None:
         """What brings a terminal to the last frame that showed the one before it.
 
-        The picture's upper left cell is at `column` and `row`, from 0. None means that only the
-        compositor can.
+        The picture's upper left cell is at `column` and `row`, from 0, and `most` is as in `draw`.
+        None means that only the compositor can.
         """
         ...
 

@@ -22,7 +22,7 @@ class AsciiRamp:
     name: ClassVar[str] = "ascii"
     is_scaled_by_terminal: ClassVar[bool] = False
     pixels = (1, 1)
-    is_whole = True
+    is_whole = is_sent = True
 
     def __init__(self, style: Style, *, dark: bool) -> None:
         self._style = style
@@ -49,7 +49,7 @@ class AsciiRamp:
         """The picture in lines of characters."""
         return self._strips
 
-    def changes(self, column: int, row: int) -> str | None:
+    def changes(self, column: int, row: int, most: float = inf) -> str | None:
         """The lines are short enough for the compositor, which has the theme's colours."""
         return None
 

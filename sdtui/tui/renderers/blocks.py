@@ -102,6 +102,11 @@ class Blocks(ABC):
         self.is_whole = True
 
     @property
+    def is_sent(self) -> bool:
+        """What is drawn is sent."""
+        return self.is_whole
+
+    @property
     def pixels(self) -> tuple[int, int]:
         """Each is a part of the character."""
         return self.WIDE, self.HIGH
@@ -186,7 +191,7 @@ class Blocks(ABC):
             ]
         return self._strips
 
-    def changes(self, column: int, row: int) -> str | None:
+    def changes(self, column: int, row: int, most: float = inf) -> str | None:
         """The changed cells, each run of them at its place."""
         rows, columns = (places.tolist() for places in np.nonzero(self._changed))
         moves = {}

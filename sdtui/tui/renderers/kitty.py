@@ -99,7 +99,7 @@ class Kitty:
         self._frame: Frame | None = None
         self._cells = (0, 0)
         self._exact = True
-        self._is_sent = False
+        self.is_sent = True
         self._strips: list[Strip] = []
 
     @property
@@ -115,7 +115,7 @@ class Kitty:
         self._cells = min(columns, len(MARKS)), min(rows, len(MARKS))
         self._frame = frame
         self._exact = not tolerance
-        self._is_sent = False
+        self.is_sent = False
         self._strips = []
 
     def scale_at_once(self, columns: int, rows: int, most: float) -> float:
@@ -133,15 +133,15 @@ class Kitty:
             ]
         return self._strips
 
-    def changes(self, column: int, row: int) -> str | None:
+    def changes(self, column: int, row: int, most: float = inf) -> str | None:
         """The pixels; the cells stay as they are."""
         return self.overlay(column, row)
 
     def overlay(self, column: int, row: int, most: float = inf) -> str:
         """The pixels, unless the terminal has them."""
-        if self._frame is None or self._is_sent:
+        if self._frame is None or self.is_sent:
             return ""
-        self._is_sent = True
+        self.is_sent = True
         columns, rows = self._cells
         data = base64.b64encode(self._png(self._frame)).decode()
         chunks = [data[start : start + _CHUNK] for start in range(0, len(data), _CHUNK)]

@@ -81,9 +81,19 @@ class Sixel:
         self._most = inf
         self._missing: set[int] = set()
         self._strips: list[Strip] = []
+        self._is_sketch = False
         self._palette: Palette | None = None
         self._blocks: dict[int, Image.Image] = {}
-        self.is_whole = True
+
+    @property
+    def is_whole(self) -> bool:
+        """The half blocks may be a sketch for a moment, but not for longer."""
+        return not self._is_sketch
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether all rows are covered with pixels."""
+        return not self._missing
 
     @property
     def pixels(self) -> tuple[int, int]:
@@ -95,11 +105,12 @@ class Sixel:
     ) -> None:
         """Take the frame as the one to send, or go on with it where it is that already."""
         self._most = most
-        self.is_whole = True
+        if self._is_sketch:
+            self._strips, self._is_sketch = [], False
         if frame is self._frame and ((columns, rows), tolerance) == (self._cells, self._tolerance):
             return
         self._frame, self._cells, self._tolerance = frame, (columns, rows), tolerance
-        self._missing.update(range(rows))
+        self._missing = set(range(rows))
         self._strips = []
         self._palette = None
         self._blocks.clear()
@@ -117,15 +128,15 @@ class Sixel:
                 _CoveringStrip(pixels, row, self._missing)
                 for row, pixels in enumerate(half_blocks.strips())
             ]
+            self._is_sketch = not half_blocks.is_whole
         return self._strips
 
-    def changes(self, column: int, row: int) -> str | None:
+    def changes(self, column: int, row: int, most: float = inf) -> str | None:
         """The picture; the cells below it stay as they are."""
-        return self.overlay(column, row, self._most)
+        return self.overlay(column, row, most)
 
     def overlay(self, column: int, row: int, most: float = inf) -> str:
         """What the screen lacks of the picture, or as much of it as may be sent now."""
-        self.is_whole = True
         at_once = inf if self._tolerance else most * MOMENTS
         room = at_once
         parts: list[str] = []
@@ -134,7 +145,6 @@ class Sixel:
                 continue
             largest = min(at_once, self._largest(len(band)))
             if parts and largest > room:
-                self.is_whole = False
                 break
             sequence = self._encoded(band, largest)
             parts.append(f"\x1b[{row + band.start + 1};{column + 1}H{sequence}")

@@ -87,6 +87,8 @@ class PixelCanvas(Widget):
     def show(self, frame: Frame | None, columns: int, rows: int, *, exact: bool = True) -> None:
         """Paint `frame` in `columns` by `rows` cells; unless `exact`, where one sees the change."""
         self._frame = frame
+        if frame is None:
+            self._drawn = None
         self._tolerance = 0 if exact else TOLERANCE
         if self.styles.width is None or (columns, rows) != self._cells:
             self.styles.width = columns
@@ -103,19 +105,22 @@ class PixelCanvas(Widget):
             self._pause.stop()
             self._pause = None
         if self._is_held:
-            self._wait(_HELD_SECONDS)
+            self._wait()
         elif self._frame is None or not self._write_changes(self._frame):
-            if self._drawn is not None and not self.renderer.is_whole:
-                # What lies over the picture may go at any time.
-                self.renderer.draw(*self._drawn, self._tolerance)
+            if self._frame is not None and self._has_drawn_so_large:
+                # The compositor paints all of it, and what lies over it may go at any time.
+                self._draw(self._frame, inf)
             self.refresh()
 
-    def _wait(self, seconds: float = _WAIT_SECONDS) -> None:
+    def _wait(self) -> None:
         if self._pause is None:
+            seconds = _HELD_SECONDS if self._is_held else _WAIT_SECONDS
             self._pause = self.set_timer(seconds, self._go_on)
 
     def _wait_for_the_rest(self) -> None:
-        if not self.renderer.is_whole:
+        """Go on soon, unless nothing is left to do before something else is painted."""
+        is_covered = self._clear_view() is None
+        if not (self.renderer.is_whole if is_covered else self.renderer.is_sent):
             self._wait()
 
     @property
@@ -134,7 +139,9 @@ class PixelCanvas(Widget):
         columns, rows = self.size
         if self._frame is None or not columns or not rows:
             return [Strip.blank(crop.width, self.rich_style)] * crop.height
-        self._draw(self._frame)
+        if not self._has_drawn_so_large:
+            self._draw(self._frame, self._most)
+        # Else another frame is taken by `_go_on`: here, it would be painted in the crop alone.
         strips = list(self.renderer.strips()[crop.y : crop.bottom])
         if crop.column_span != (0, columns):
             strips = [strip.crop(*crop.column_span) for strip in strips]
@@ -142,26 +149,29 @@ class PixelCanvas(Widget):
         self.call_later(self._complete)
         return strips
 
-    def _draw(self, frame: Frame) -> None:
-        drawn = (frame, *self.size)
-        if drawn != self._drawn:
-            self._drawn = drawn
-            self._draw_more()
+    @property
+    def _has_drawn_so_large(self) -> bool:
+        """Whether what was drawn last has the present size."""
+        return self._drawn is not None and self._drawn[1:] == self.size
 
-    def _draw_more(self) -> None:
-        if self._drawn is not None:
-            self.renderer.draw(*self._drawn, self._tolerance, self._most)
+    def _draw(self, frame: Frame, most: float) -> bool:
+        """Take the frame in, or more of it; whether there was anything to take."""
+        drawn = (frame, *self.size)
+        if self._drawn is None or drawn != self._drawn:
+            self._drawn = drawn
+        elif self.renderer.is_whole:
+            return False
+        self.renderer.draw(*self._drawn, self._tolerance, most)
+        return True
 
     def _write_changes(self, frame: Frame) -> bool:
         """Bring the screen up to date past the compositor; false where only that one can."""
         place = self._clear_view()
-        if place is None or self._drawn is None or self._drawn[1:] != place.size:
+        if place is None or self.app._batch_count or not self._has_drawn_so_large:
             return False
-        if frame is self._drawn[0] and not self.renderer.is_whole:
-            self._draw_more()
-        else:
-            self._draw(frame)
-        changes = self.renderer.changes(*place.offset)
+        changes: str | None = ""
+        if self._draw(frame, self._most) or not self.renderer.is_sent:
+            changes = self.renderer.changes(*place.offset, self._most)
         if changes is None:
             return False
         self._write(changes)
@@ -175,14 +185,12 @@ class PixelCanvas(Widget):
             return
         place = self._clear_view()
         overlay = ""
-        if self._is_held:
-            # The strips alone are as much as the terminal takes in at once.
-            self._wait(_HELD_SECONDS)
-        elif place is not None:
+        # While it is held, the strips alone are as much as the terminal takes in at once.
+        if place is not None and not self._is_held and not self.app._batch_count:
             overlay = self.renderer.overlay(*place.offset, self._most)
             self._write(overlay)
         self._wait_for_the_rest()
-        if self._frame is not self._painted:
+        if self._frame is not self._painted and self._frame == self._drawn[0]:
             lines = sum(_size(strip) for strip in self.renderer.strips())
             self._tell(lines + len(overlay.encode()), whole=True)
 
@@ -203,7 +211,7 @@ class PixelCanvas(Widget):
     def _clear_view(self) -> Region | None:
         """The canvas's place on the screen, if all of it is there and nothing lies over it."""
         app, screen = self.app, self.screen
-        if app.screen is not screen or app._batch_count or self.size != self._cells:
+        if app.screen is not screen or self.size != self._cells:
             return None
         place: Region | None = None
         covers: list[Region] = []

@@ -49,9 +49,9 @@ def shown_over(rate: float, frame: Frame, cell: tuple[int, int] = CELL) -> Sixel
     for _ in range(10):
         terminal.take(20_000)
     renderer, screen = Sixel(cell), SixelScreen(COLUMNS, ROWS, cell)
-    while not (screen.images and renderer.is_whole):
-        renderer.draw(frame, COLUMNS, ROWS, 0, terminal.in_transit.allowance)
-        sent = renderer.changes(0, 0) or ""
+    renderer.draw(frame, COLUMNS, ROWS)
+    while not renderer.is_sent:
+        sent = renderer.changes(0, 0, terminal.in_transit.allowance) or ""
         screen.show(sent)
         # A key that is typed right behind a part is echoed when that has come.
         assert terminal.take(len(sent)) <= ROUND_TRIP + 0.6
@@ -76,7 +76,7 @@ def test_a_picture_that_the_link_takes_in_at_once_is_one_image() -> None:
 
     screen.show(renderer.changes(0, 0) or "")
 
-    assert renderer.is_whole
+    assert renderer.is_sent
     assert screen.images == 1
 
 
@@ -92,7 +92,7 @@ def test_only_the_bands_are_sent_again_that_something_was_painted_over() -> None
     renderer, screen = Sixel(CELL), SixelScreen(COLUMNS, ROWS, CELL)
     renderer.draw(painting(), COLUMNS, ROWS, 0, 4_000)
     strips = renderer.strips()
-    while not screen.images or not renderer.is_whole:
+    while not renderer.is_sent:
         screen.show(renderer.overlay(0, 0, 4_000))
     assert renderer.overlay(0, 0, 4_000) == ""
 
