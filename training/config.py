@@ -1,8 +1,8 @@
 """What a training run is made of: sizes, budgets and rates, as named recipes.
 
-`toy` runs in seconds, `cpu` in two to three hours on two cores, `cpu-styles` in about four (less
-from the weights of `cpu`), `h100` in about twenty minutes on one GPU. `toy-compiled` tries what the
-last two have more than `cpu`: torch.compile and bfloat16.
+`toy` runs in seconds, `cpu` in two to three hours on two cores, `cpu-styles` in seven to eight
+(less from the weights of `cpu`), `h100` in about twenty minutes on one GPU. `toy-compiled` tries
+what the last two have more than `cpu`: torch.compile and bfloat16.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="cpu-styles",
             vae=VAERecipe(minutes=40),
-            diffusion=DiffusionRecipe(minutes=165),
+            diffusion=DiffusionRecipe(minutes=400),
             classifier=ClassifierRecipe(steps=3000),
             styles=tuple(STYLES),
             places=tuple(PLACES),

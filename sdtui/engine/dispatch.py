@@ -372,15 +372,19 @@ class Dispatcher:
 
     def _rest_later(self) -> None:
         """Let the worker go when it has had nothing to do for a while."""
-        if self._rest is not None:
+        has_nothing_to_do = self._worker.state == "ready" and not self.has_work
+        # To look again at a full disk is nothing that it does.
+        goes_on_resting = has_nothing_to_do and self.waits_for_disk
+        if self._rest is not None and not goes_on_resting:
             self._rest.cancel()
             self._rest = None
-        if self._worker.state == "ready" and not self.has_work:
+        if self._rest is None and has_nothing_to_do:
             loop = asyncio.get_running_loop()
             self._rest = loop.call_later(self._patience.idle_unload, self._let_worker_go)
 
     def _let_worker_go(self) -> None:
         """Free the device, and all the memory that an idle process cannot give back."""
+        self._rest = None
         log.info("the worker had nothing to do, and ends")
         self._worker.dismiss()
         self._models.worker_ended()

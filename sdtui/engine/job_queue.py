@@ -234,6 +234,8 @@ class JobQueue:
 
     def write_ends(self) -> None:
         """Write `unwritten` down. Raises `HistoryUnwritableError` while the disk refuses."""
+        if self.unwritten:
+            self._on_change()
         while self.unwritten:
             job, event = self.unwritten[0]
             match event:

@@ -263,7 +263,16 @@ class Supervisor:
         self._activity.set()
 
     def _shut_down(self, request: Shutdown) -> None:
-        if self._dispatcher.has_jobs and not request.force:
+        if request.force:
+            self._stop.set()
+            return
+        if self._dispatcher.waits_for_disk:
+            raise EngineError(
+                "The engine waits for the disk",
+                "A picture, or how a job ended, is not written down yet.",
+                "Make room on the disk first, or stop with --force: then that job is made again.",
+            )
+        if self._dispatcher.has_jobs:
             raise EngineError(
                 "The engine is at work",
                 "A job runs or waits.",

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from sdtui import paths
@@ -36,7 +36,7 @@ class HistoryUnreadableError(EngineError):
 class Database:
     """One connection, for one thread. Every change is durable when its `transaction` ends.
 
-    `lock` is a descriptor that keeps other processes from opening the same file.
+    `lock` is a descriptor that keeps other processes from opening the same file to write.
     """
 
     def __init__(self, connection: sqlite3.Connection, lock: int | None = None) -> None:
@@ -84,19 +84,23 @@ class Database:
         of another version, for changes that a killed owner left half made, and for a damaged file.
         """
         path = path or _usual_path()
-        if not path.exists():
-            connection = sqlite3.connect(":memory:", isolation_level=None)
-            migrate(connection)
-            return cls(connection)
         address = f"{path.absolute().as_uri()}?mode=ro"
-        connection = sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
-        try:
-            if is_newest(connection):
-                return cls(connection)
-            reason = "Its schema is of another version."
-        except sqlite3.Error as error:
-            reason = str(error)
-        connection.close()
+        with ExitStack() as stack:
+            try:
+                if not path.exists():
+                    connection = sqlite3.connect(":memory:", isolation_level=None)
+                    migrate(connection)
+                    return cls(connection)
+                connection = sqlite3.connect(
+                    address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None
+                )
+                stack.callback(connection.close)
+                if is_newest(connection):
+                    stack.pop_all()
+                    return cls(connection)
+                reason = "Its schema is of another version."
+            except (OSError, sqlite3.Error) as error:
+                reason = str(error)
         raise HistoryUnreadableError("The history cannot be read", f"{path}: {reason}")
 
     @contextmanager

@@ -19,6 +19,7 @@ from sdtui.engine import launch
 from sdtui.engine.client import EngineClient, stop_engine
 from sdtui.engine.listener import answers
 from sdtui.engine.log_file import log_path
+from sdtui.errors import EngineError
 from sdtui.history.schema import MIGRATIONS
 from sdtui.params import GenerationParams
 from sdtui.protocol.events import FINAL_EVENTS, StepCompleted
@@ -136,9 +137,15 @@ def test_a_write_ahead_log_is_read_too(sdtui: Callable, left: list[str]) -> None
 
 def test_looking_changes_nothing(sdtui: Callable, left: list[str]) -> None:
     before = history_file().read_bytes()
-    sdtui("queue")
-    sdtui("history")
+    assert (sdtui("queue").code, sdtui("history").code) == (0, 0)
     assert history_file().read_bytes() == before
+
+
+def test_a_file_that_cannot_be_opened_is_said_by_the_engine_that_tries(sdtui: Callable) -> None:
+    history_file().mkdir(parents=True)
+    outcome = sdtui("queue")
+    assert outcome.code == EngineError.exit_code
+    assert "move the file away to begin anew" in outcome.err
 
 
 def test_an_older_file_is_left_to_an_engine(sdtui: Callable) -> None:

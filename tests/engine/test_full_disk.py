@@ -28,7 +28,7 @@ from sdtui.protocol.events import (
 )
 from tests.engine.conftest import StartEngine
 from tests.engine.fake_engine import fill
-from tests.engine.processes import FAKE_ENGINE, wait_for
+from tests.engine.processes import FAKE_ENGINE, children, wait_for
 from tests.engine.records import check_everything, history, pictures, stored, unfinished
 from tests.engine.small_disk import small_disk
 from tests.engine.watching import of_kind, to_the_end, until
@@ -222,6 +222,27 @@ async def test_an_engine_without_work_or_clients_stays_for_an_end_that_is_not_ye
         engine.send_signal(signal.SIGTERM)
     assert await asyncio.to_thread(engine.wait, 20) == 0
     assert stored(failed).state == "failed"
+
+
+@pytest.mark.parametrize("folder", ["data"], indirect=True)
+async def test_a_worker_is_let_go_and_no_stop_loses_an_end_while_the_disk_is_full(
+    start_fake_engine: StartEngine, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Longer than it takes to look at the disk again.
+    monkeypatch.setenv("SDTUI_IDLE_UNLOAD", "0.5")
+    engine = start_fake_engine("900", "--fill-before", "fail", str(folder))
+    client = await EngineClient.connect(start=False)
+    failed = await client.submit(params("fail"))
+    await end_on_a_full_disk(client, "fail", failed)
+    await asyncio.to_thread(wait_for, lambda: not children(engine.pid))
+    with pytest.raises(EngineError, match="waits for the disk"):
+        await client.shutdown()
+    (folder / "ballast").unlink()
+    await until_the_engine_says("idle")
+    await client.shutdown()
+    assert await asyncio.to_thread(engine.wait, 20) == 0
+    assert stored(failed).state == "failed"
+    await client.close()
 
 
 async def test_a_log_for_which_there_is_no_room_costs_no_picture(

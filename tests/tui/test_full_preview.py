@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.widgets import Static
 
+from sdtui.tui.renderers.kitty import MARKS
 from sdtui.tui.view import FITTED
 from sdtui.tui.widgets.picture import Picture
 from tests.tui.fake_engine import FakeEngineClient, disc
@@ -189,3 +190,16 @@ async def test_keys_of_the_full_preview_do_nothing_elsewhere() -> None:
         await stage.press("tab", "plus", "1", "0", "escape", "l")
         assert stage.main.run_view.preview.viewer.view == FITTED
         assert not stage.main.is_full
+
+
+async def test_no_picture_is_wider_than_kittys_marks_can_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SDTUI_RENDERER", "kitty")
+    async with opened(start=params(), size=(330, 40)) as stage:
+        await stage.press("enter")
+        await stage.until_shown("done in")
+        await stage.press("f2", *["plus"] * 7)
+        await stage.until(lambda: canvas(stage)[0] == len(MARKS))
+        strips = stage.main._compositor.render_strips()
+        assert {strip.cell_length for strip in strips} == {330}

@@ -36,6 +36,8 @@ class Renderer(Protocol):
     name: ClassVar[str]
     is_scaled_by_terminal: ClassVar[bool]
     """Whether fewer of its pixels fill as many cells, and are fewer bytes."""
+    most_cells: ClassVar[float]
+    """Across and down: it is asked for no larger picture."""
 
     @property
     def is_whole(self) -> bool:

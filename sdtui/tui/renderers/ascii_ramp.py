@@ -21,6 +21,7 @@ class AsciiRamp:
 
     name: ClassVar[str] = "ascii"
     is_scaled_by_terminal: ClassVar[bool] = False
+    most_cells: ClassVar[float] = inf
     pixels = (1, 1)
     is_whole = is_sent = True
 

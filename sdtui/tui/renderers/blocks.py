@@ -87,6 +87,7 @@ class Blocks(ABC):
 
     name: ClassVar[str]
     is_scaled_by_terminal: ClassVar[bool] = False
+    most_cells: ClassVar[float] = inf
     WIDE: ClassVar[int]
     HIGH: ClassVar[int]
     CHARACTERS: ClassVar[str]

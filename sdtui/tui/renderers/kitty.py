@@ -88,6 +88,8 @@ class Kitty:
 
     name: ClassVar[str] = "kitty"
     is_scaled_by_terminal: ClassVar[bool] = True
+    most_cells: ClassVar[float] = len(MARKS)
+    """The protocol has no marks for more."""
     is_whole = True
 
     def __init__(self, cell: tuple[int, int] | None = None, *, in_tmux: bool = False) -> None:
@@ -111,8 +113,7 @@ class Kitty:
         self, frame: Frame, columns: int, rows: int, tolerance: int = 0, most: float = inf
     ) -> None:
         """Take the frame as the one to send."""
-        # The protocol has no marks for more.
-        self._cells = min(columns, len(MARKS)), min(rows, len(MARKS))
+        self._cells = columns, rows
         self._frame = frame
         self._exact = not tolerance
         self.is_sent = False

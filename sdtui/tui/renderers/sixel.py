@@ -72,6 +72,7 @@ class Sixel:
 
     name: ClassVar[str] = "sixel"
     is_scaled_by_terminal: ClassVar[bool] = False
+    most_cells: ClassVar[float] = inf
 
     def __init__(self, cell: tuple[int, int]) -> None:
         self._cell = cell

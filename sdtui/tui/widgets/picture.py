@@ -102,4 +102,6 @@ class Picture(Vertical):
         """So many cells of this terminal, with the renderer's pixels."""
         cell = self._choice.answers.cell
         aspect = cell[1] / cell[0] if cell else CELL_ASPECT
-        return Pane(max(1, room.width), max(1, room.height), aspect, self.canvas.renderer.pixels)
+        renderer = self.canvas.renderer
+        columns, rows = (max(1, int(min(side, renderer.most_cells))) for side in room)
+        return Pane(columns, rows, aspect, renderer.pixels)
