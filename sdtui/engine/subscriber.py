@@ -20,14 +20,15 @@ _SOCKET_BUFFER_BYTES = 256 * 1024
 
 
 class Subscriber:
-    """The way to one client. `credits` counts the previews that it can show.
+    """The way to one client. `has_credit` says that it can show another preview.
 
-    The last step's preview comes also without a credit and is answered by one all the same, so
-    the count may be below zero until then. `shows_latents` is whether x_t is of use to it.
+    The last step's preview comes also without a credit. It may take the place of one that was not
+    yet painted, and both are then answered by one, so credits are not counted. `shows_latents` is
+    whether x_t is of use to it.
     """
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
-        self.credits = 0
+        self.has_credit = False
         self.shows_latents = False
         self._writer = writer
         self._backlog = Backlog()
@@ -51,8 +52,8 @@ class Subscriber:
     def send_preview(self, preview: PreviewReady, frame: bytes) -> None:
         """Queue a frame for one credit; without a credit, only the last step's."""
         is_last = preview.step_index == preview.count - 1
-        if self.credits > 0 or is_last:
-            self.credits -= 1
+        if self.has_credit or is_last:
+            self.has_credit = False
             self.send(preview, frame)
 
     async def deliver(self) -> None:

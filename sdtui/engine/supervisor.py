@@ -233,7 +233,7 @@ class Supervisor:
             case LoadModel():
                 self._dispatcher.load_model(request)
             case GrantPreview():
-                subscriber.credits += 1
+                subscriber.has_credit = True
                 self._pass_on_credits()
             case ShowLatents():
                 subscriber.shows_latents = request.shown
@@ -303,7 +303,7 @@ class Supervisor:
         self._activity.set()
 
     def _pass_on_credits(self) -> None:
-        ready = [subscriber for subscriber in self._subscribers if subscriber.credits > 0]
+        ready = [subscriber for subscriber in self._subscribers if subscriber.has_credit]
         if ready:
             latents = any(subscriber.shows_latents for subscriber in ready)
             self._dispatcher.grant_preview(latents=latents)

@@ -48,12 +48,13 @@ async def test_one_credit_is_one_preview() -> None:
 async def test_a_preview_goes_to_those_who_asked_and_the_last_one_to_all() -> None:
     watching = await EngineClient.connect(start=False)
     listening = await EngineClient.connect(start=False)
+    # The second says the same once more.
     await watching.grant_preview()
     await watching.grant_preview()
     await watching.submit(params("pause=0.1", 4))
     for_watching = of_kind(await until(watching, JobSaved), PreviewReady)
     for_listening = of_kind(await until(listening, JobSaved), PreviewReady)
-    assert [preview.step_index for preview in for_watching] == [0, 1, 3]
+    assert [preview.step_index for preview in for_watching] == [0, 3]
     assert [preview.step_index for preview in for_listening] == [3]
     await watching.close()
     await listening.close()
@@ -62,15 +63,14 @@ async def test_a_preview_goes_to_those_who_asked_and_the_last_one_to_all() -> No
 @pytest.mark.usefixtures("fake_engine")
 async def test_a_late_client_gets_the_newest_preview_only() -> None:
     first = await EngineClient.connect(start=False)
-    for _ in range(3):
-        await first.grant_preview()
-    await first.submit(params("pause=0.1", 8))
-    seen: list[AnyEvent] = []
-    while len(of_kind(seen, PreviewReady)) < 3:
-        seen += await until(first, PreviewReady)
+    await first.submit(params("pause=0.2", 8))
+    newest = (await granted(first, 3))[-1]
     late = await EngineClient.connect(start=False)
     events = await until(late, JobSaved)
-    assert [preview.step_index for preview in of_kind(events, PreviewReady)] == [2, 7]
+    assert [preview.step_index for preview in of_kind(events, PreviewReady)] == [
+        newest.step_index,
+        7,
+    ]
     assert len(of_kind(events, StepCompleted)) == 8
     await first.close()
     await late.close()
@@ -122,19 +122,41 @@ async def test_two_clients_watch_one_job_one_of_them_with_latents() -> None:
     with_them = await EngineClient.connect(start=False)
     without = await EngineClient.connect(start=False)
     await with_them.show_latents(True)
-    for client in (with_them, without):
-        for _ in range(4):
-            await client.grant_preview()
-    await without.submit(params("pause=0.1", 4))
-    assert all(preview.latents for preview in await previews(with_them, 4))
-    assert [preview.step_index for preview in await previews(without, 4)] == [0, 1, 2, 3]
+    await without.submit(params("pause=0.1", 12))
+    for_them, for_it = await asyncio.gather(granted(with_them, 4), granted(without, 4))
+    assert all(preview.latents for preview in for_them)
+    assert len({preview.step_index for preview in for_it}) == 4
 
     # Who leaves wants nothing any more.
     await with_them.close()
-    await without.grant_preview()
+    await until(without, JobSaved)
     await without.submit(params("pause=0.1", 4))
-    assert all(preview.latents is None for preview in await previews(without, 1))
+    assert all(preview.latents is None for preview in await granted(without, 1))
     await without.close()
+
+
+@pytest.mark.usefixtures("fake_engine")
+async def test_a_last_preview_that_came_unasked_leaves_room_for_the_next_jobs() -> None:
+    client = await EngineClient.connect(start=False)
+    await client.grant_preview()
+    await client.submit(params("pause=0.1", 3))
+    events = await until(client, JobSaved)
+    assert [preview.step_index for preview in of_kind(events, PreviewReady)] == [0, 2]
+    # Whoever was looking elsewhere has painted the last one alone.
+    await client.grant_preview()
+    await client.submit(params("pause=0.1", 3))
+    events = await until(client, JobSaved)
+    assert [preview.step_index for preview in of_kind(events, PreviewReady)] == [0, 2]
+    await client.close()
+
+
+async def granted(client: EngineClient, count: int) -> list[PreviewReady]:
+    """So many previews, each asked for when the one before it is there."""
+    seen = []
+    for _ in range(count):
+        await client.grant_preview()
+        seen += await previews(client, 1)
+    return seen
 
 
 async def previews(client: EngineClient, count: int) -> list[PreviewReady]:

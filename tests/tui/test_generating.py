@@ -276,3 +276,22 @@ async def test_what_the_engine_refuses_is_said_where_it_was_asked_for() -> None:
         stage.engine.refusal = EngineError("The model is loaded later", "", "")
         stage.main.ask(stage.main.bridge.load_model("another"))
         await stage.until_shown("The model is loaded later")
+
+
+@pytest.mark.parametrize("key", ["f1", "f3", "f5", "ctrl+p"])
+async def test_previews_go_on_when_what_lay_over_them_is_gone(key: str) -> None:
+    engine = FakeEngineClient(stop_after=5)
+    async with opened(engine, start=params()) as stage:
+        await stage.press("enter")
+        await stage.until_shown("x0 at step 5")
+        await stage.press(key)
+        await stage.until(lambda: stage.app.screen is not stage.main)
+        for index in range(5, 10):
+            engine.tell(*step(stage.main.bridge.running, params(), index))
+            await stage.pilot.pause(0.05)
+        await stage.press("escape")
+        await stage.until_shown("x0 at step 10")
+        answered = engine.calls.count(("grant_preview",))
+        engine.tell(*step(stage.main.bridge.running, params(), 10))
+        await stage.until_shown("x0 at step 11")
+        await stage.until(lambda: engine.calls.count(("grant_preview",)) > answered)
