@@ -135,8 +135,7 @@ async def test_enter_does_not_end_the_typing_of_what_is_impossible() -> None:
         await stage.press("enter", "enter", "r")
         await stage.until_shown("digits only")
         assert stage.main.panel.settings.values["seed"] == 42
-        await stage.type("4")
-        await stage.press("enter")
+        await stage.press("backspace", "0", "4", "enter")
         assert stage.main.panel.settings.values["height"] == 104
         assert not stage.engine.submitted()
 
@@ -370,3 +369,16 @@ def test_no_key_is_lost_between_a_real_terminal_and_the_settings(
         assert "● running" in terminal.text
         terminal.send("\x11")
         assert terminal.wait_for_exit() == 0
+
+
+async def test_a_value_takes_the_place_of_a_refused_one_and_backspace_mends_it() -> None:
+    async with opened(start=params()) as stage:
+        settings = stage.main.panel.settings
+        stage.main.panel.show_field("num_inference_steps")
+        stage.main.panel.focus()
+        await stage.press("0", "enter")
+        assert settings.drafts["num_inference_steps"] == "0"
+        await stage.press("3", "0", "enter")
+        assert settings.values["num_inference_steps"] == 30
+        await stage.press("9", "9", "9", "9", "enter", "backspace", "backspace", "enter")
+        assert settings.values["num_inference_steps"] == 99

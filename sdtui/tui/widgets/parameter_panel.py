@@ -67,6 +67,7 @@ class ParameterPanel(Widget, can_focus=True):
         super().__init__(id=id)
         self.settings = Settings(start, self._value_changed)
         self._refusal = ""
+        self._begins_anew = True
 
     @property
     def setting(self) -> Setting:
@@ -148,16 +149,20 @@ class ParameterPanel(Widget, can_focus=True):
 
     def _type_character(self, character: str) -> None:
         if self.setting.is_choice or character in self._typeable:
-            self._type(self.settings.drafts.get(self.setting.field, "") + character)
+            before = "" if self._begins_anew else self.settings.drafts.get(self.setting.field, "")
+            self._type(before + character)
         else:
             self._refusal = "digits and a point only" if "." in self._typeable else "digits only"
 
     def _type(self, draft: str) -> None:
         self._refusal = ""
+        self._begins_anew = False
         self.settings.type(self.setting.field, draft)
 
     def _finish_typing(self) -> None:
+        """What is impossible stays to be seen and mended; a new value takes its place."""
         self._refusal = ""
+        self._begins_anew = True
         self.settings.finish(self.setting.field)
         self.refresh()
 

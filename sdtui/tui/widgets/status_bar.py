@@ -109,6 +109,9 @@ class StatusBar(PacedWidget):
     def look_at_note(self) -> None:
         """Ask whether what is noted still holds. Events do so by themselves."""
         note = clean(self._note_words())
+        if not note:
+            # What has ended may hold again, and is then no answer to anything.
+            self._note_words = str
         if note != self._note:
             self._note = note
             self.refresh()

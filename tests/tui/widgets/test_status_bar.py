@@ -64,6 +64,9 @@ async def test_a_note_about_how_things_are_changes_with_them_and_ends_when_it_is
             waiting.pop(0)
         bar.show(status("idle"))
         assert line(bar).startswith(" sdtui ")
+        waiting.pop(0)
+        bar.show(status("running"))
+        assert line(bar).startswith(" sdtui "), "what ended does not begin again"
 
         bar.note(lambda: waiting[-1], seconds=0.01)
         assert line(bar).startswith(" 3 wait ")
