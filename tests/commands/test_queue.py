@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from sdtui.history.images import read_params
 from sdtui.params import GenerationParams
 from sdtui.protocol.events import FINAL_EVENTS
 from tests.commands.conftest import SDTUI
-from tests.engine.processes import wait_for
+from tests.engine.processes import children, wait_for
 from tests.engine.records import history, pictures, stored, unfinished
 from tests.engine.watching import until
 
@@ -265,9 +266,14 @@ def test_a_batch_that_is_interrupted_before_it_is_answered_leaves_no_job_behind(
         assert [state for (state,) in jobs] == ["cancelled"] * 3
 
 
-def test_a_second_signal_leaves_at_once_and_says_which_job_goes_on(sdtui: Callable) -> None:
+def test_a_second_signal_leaves_at_once_and_says_which_job_goes_on(
+    fake_engine: subprocess.Popen[bytes],
+) -> None:
     command = generate("pause=30", "--batch", "3")
     wait_for(lambda: len(unfinished()) == 3 and stored(unfinished()[0]).state == "running")
+    (worker,) = children(fake_engine.pid)
+    # It hears of nothing before the second signal.
+    os.kill(worker, signal.SIGSTOP)
     command.send_signal(signal.SIGINT)
     wait_for(lambda: len(unfinished()) == 1)
     command.send_signal(signal.SIGINT)
@@ -276,6 +282,7 @@ def test_a_second_signal_leaves_at_once_and_says_which_job_goes_on(sdtui: Callab
     (running,) = unfinished()
     assert f"Job {running} may still run or wait in the engine" in err
     assert f"`sdtui queue cancel {running}` stops" in err
+    os.kill(worker, signal.SIGCONT)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

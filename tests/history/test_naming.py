@@ -156,7 +156,10 @@ def test_an_engine_with_a_template_that_makes_no_name_does_not_start_and_says_wh
 ) -> None:
     monkeypatch.setenv("SDTUI_PICTURE_NAMES", "{date}/../{seed}")
     done = subprocess.run(
-        [sys.executable, "-m", "sdtui", "history"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "sdtui", "queue", "resume"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 5
     assert "SDTUI_PICTURE_NAMES: has a part that begins with a dot" in done.stderr
