@@ -93,10 +93,15 @@ class FramePace:
 
     def _paint_now(self) -> None:
         self._stop_timer()
-        answers = self._terminal_answers
-        rate = MAX_FRAMES_PER_SECOND if answers else UNANSWERED_FRAMES_PER_SECOND
+        rate = MAX_FRAMES_PER_SECOND if self._is_told else UNANSWERED_FRAMES_PER_SECOND
         self._not_before = monotonic() + 1 / rate
         self._paint()
+
+    @property
+    def _is_told(self) -> bool:
+        """Whether the terminal says how far it has come: here, or to the driver, as tmux does."""
+        heard: float = getattr(self._widget.app._driver, "round_trip", inf)
+        return self._terminal_answers or heard < inf
 
     def _no_answer(self) -> None:
         self._terminal_answers = False

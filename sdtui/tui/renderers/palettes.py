@@ -18,6 +18,8 @@ _THRESHOLDS = (
 ) / 16
 """Bayer's matrix. Unlike errors that are handed on from pixel to pixel, it changes no cell whose
 pixels did not change."""
+_CLOSE = 8
+"""Of 255, in each channel: one does not see the difference."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +35,21 @@ class Palette:
     spread: float
 
     def numbers(self, colours: NDArray[np.uint8], line: int) -> NDArray[Any]:
-        """The dithered colour's index for each of (rows, columns, 3).
+        """The index of the colour that stands for each of (rows, columns, 3).
 
-        A row of cells has two lines of colours; `line` says whether these are the upper (0).
+        It is dithered where no colour comes close: a plain ground stays plain. A row of cells has
+        two lines of colours; `line` says whether these are the upper (0).
         """
         rows, columns, _ = colours.shape
         lines = (np.arange(rows) * 2 + line) % 4
         threshold = _THRESHOLDS[lines][:, np.arange(columns) % 4]
         moved = colours + (threshold * self.spread)[:, :, None]
-        red, green, blue = np.moveaxis(moved.clip(0, 255).astype(np.intp) >> 3, -1, 0)
+        plain = self._nearest_to(colours)
+        off = np.abs(np.array(self.rgb)[plain] - colours.astype(np.intp)).max(axis=-1)
+        return np.where(off <= _CLOSE, plain, self._nearest_to(moved.clip(0, 255)))
+
+    def _nearest_to(self, colours: NDArray[Any]) -> NDArray[Any]:
+        red, green, blue = np.moveaxis(colours.astype(np.intp) >> 3, -1, 0)
         return self._nearest[red, green, blue]
 
     @cached_property

@@ -19,7 +19,7 @@ from sdtui.tui.renderers import Frame, Renderer, fit
 from sdtui.tui.renderers.ascii_ramp import RAMP, AsciiRamp
 from sdtui.tui.renderers.blocks import Blocks
 from sdtui.tui.renderers.half_blocks import HalfBlocks
-from sdtui.tui.renderers.palettes import EIGHT_BIT, STANDARD
+from sdtui.tui.renderers.palettes import EIGHT_BIT, STANDARD, Palette
 from sdtui.tui.renderers.quadrants import Quadrants
 from sdtui.tui.renderers.scaling import scaled
 from sdtui.tui.renderers.sextants import Sextants
@@ -213,6 +213,15 @@ def test_few_colours_come_near_on_the_whole(system: str, off: int, colour: Pixel
 
     mean = np.mean([palette.rgb[number] for number in lines.flat], axis=0)
     assert mean == pytest.approx(colour, abs=off)
+
+
+@pytest.mark.parametrize("palette", [EIGHT_BIT, STANDARD], ids=["256 colours", "16 colours"])
+@pytest.mark.parametrize("colour", [(255, 255, 255), (250, 253, 249), (3, 0, 6)])
+def test_a_plain_ground_that_a_colour_comes_close_to_stays_plain(
+    palette: Palette, colour: Pixel
+) -> None:
+    lines = palette.numbers(np.full((8, 8, 3), colour, dtype=np.uint8), 0)
+    assert len(np.unique(lines)) == 1
 
 
 def test_the_dither_leaves_cells_alone_whose_pixels_stay() -> None:

@@ -206,6 +206,11 @@ async def test_a_terminal_that_never_answers_gets_fewer_frames(
     async with stage(preview).run_test():
         assert not is_painted_after(0.15)
         assert is_painted_after(0.25)
+        # tmux answers the driver's questions and not those about a frame.
+        monkeypatch.setattr(preview.app._driver, "round_trip", 0.001, raising=False)
+        assert is_painted_after(0.04)
+        monkeypatch.undo()
+        monkeypatch.setattr(frame_pace, "monotonic", clock)
         preview.terminal_answered()
         assert is_painted_after(0.04)
         assert not is_painted_after(0.02)
