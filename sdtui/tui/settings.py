@@ -145,6 +145,10 @@ class Settings:
         changed = min(max(changed, setting.lowest), setting.highest)
         self.set(setting.field, round(changed, 2) if setting.step < 1 else int(changed))
 
+    def holds(self, field: str, value: object) -> bool:
+        """Whether the value of `field` is this one now."""
+        return self.values.get(field) == value
+
     def type(self, field: str, draft: str) -> None:
         """Replace a value by what is typed so far; an impossible draft leaves the value alone."""
         self.drafts[field] = draft[: LONGEST_DRAFT + 1]

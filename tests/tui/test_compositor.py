@@ -62,40 +62,36 @@ async def test_an_update_of_any_places_paints_what_textual_would(size: tuple[int
             assert painted(stage, update) == painted(stage, textuals), places
 
 
-async def test_only_widgets_that_changed_are_asked_for_their_lines(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asked: list[Widget] = []
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> set[Widget]:
+    """The widgets that were asked for lines."""
+    widgets: set[Widget] = set()
     render_lines = Widget.render_lines
 
     def told(widget: Widget, crop: Region) -> Any:
-        asked.append(widget)
+        widgets.add(widget)
         return render_lines(widget, crop)
 
+    monkeypatch.setattr(Widget, "render_lines", told)
+    return widgets
+
+
+async def test_only_widgets_that_changed_are_asked_for_their_lines(asked: set[Widget]) -> None:
     async with opened(start=params(), size=WIDE) as stage:
         await stage.pilot.pause()
         prompt, progress = stage.main.prompt, stage.main.run_view.progress
-        monkeypatch.setattr(Widget, "render_lines", told)
         compositor = stage.main._compositor
         # In the rectangle around these two lies all else.
         compositor._dirty_regions = {prompt.region, progress.region}
+        asked.clear()
         compositor.render_partial_update()
-        assert set(asked) == {prompt, progress}
+        assert asked == {prompt, progress}
 
 
-async def test_what_its_children_cover_is_not_asked_for_its_lines(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asked: set[Widget] = set()
-    render_lines = Widget.render_lines
-
-    def told(widget: Widget, crop: Region) -> Any:
-        asked.add(widget)
-        return render_lines(widget, crop)
-
+async def test_what_its_children_cover_is_not_asked_for_its_lines(asked: set[Widget]) -> None:
     async with opened(start=params(), size=WIDE) as stage:
         await stage.pilot.pause()
-        monkeypatch.setattr(Widget, "render_lines", told)
+        asked.clear()
         strips = stage.main._compositor.render_strips()
         assert stage.main.prompt in asked
         assert not asked & {stage.main.query_one("#panes"), stage.main}

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import gc
-import random
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.cells import cell_len
 from textual import on
 from textual.binding import BindingType
 
@@ -20,45 +17,38 @@ from sdtui.tui.messages import (
     EngineLost,
     EventReceived,
     FrameArrived,
-    ModelDescribed,
 )
 from sdtui.tui.preview_actions import PREVIEW_ACTIONS
 from sdtui.tui.screens.asking import WatchingScreen
-from sdtui.tui.screens.full_preview import VIEW_ACTIONS, FullPreview
+from sdtui.tui.screens.full_preview import VIEW_ACTIONS
+from sdtui.tui.screens.model_screen import ModelScreen
 from sdtui.tui.widgets.parameter_panel import ParameterPanel
 from sdtui.tui.widgets.prompt_input import PromptInput
 
 if TYPE_CHECKING:
     from sdtui.protocol.events import EngineStatus
-    from sdtui.tui.bridge import Connect, EngineBridge
-    from sdtui.tui.model_description import ModelDescription
+    from sdtui.tui.bridge import Connect
 
-_KEYS = {action.name: action.key for action in ACTIONS}
-_EXAMPLE_KEY, _QUEUE_KEY = _KEYS["try an example"], _KEYS["queue"]
+_QUEUE_KEY = next(action.key for action in ACTIONS if action.name == "queue")
 _OWN_ACTIONS = {action.target.removeprefix("screen.") for action in ACTIONS}
 _SETTLING_SECONDS = 0.4
 """A value that is still being typed or tweaked is sent to the engine once it rests this long."""
 
 
-class MainScreen(FullPreview):
-    """Asks the engine for what the prompts and settings say, and shows what it answers.
-
-    `bridge` is there once the screen is filled.
-    """
+class MainScreen(ModelScreen):
+    """Asks the engine for what the prompts and settings say, and shows what it answers."""
 
     # The keys of the full preview come first, and count while it is there.
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings("screen", PREVIEW_ACTIONS),
         *bindings("screen"),
     ]
-    bridge: EngineBridge
 
     def __init__(
         self, connect: Connect | None = None, start: GenerationParams | None = None
     ) -> None:
         super().__init__(start)
         self._connect = connect
-        self._examples: list[str] = []
         self._awaiting_engine: tuple[GenerationParams, int] | None = None
 
     def on_mount(self) -> None:
@@ -151,25 +141,6 @@ class MainScreen(FullPreview):
             title = message.error.title
             self.status.note(lambda: "" if self.bridge.client else title)
 
-    @on(ModelDescribed)
-    def _model_is_known(self, message: ModelDescribed) -> None:
-        known = message.description
-        if known.model != self.panel.settings.values["model"]:
-            return
-        self.panel.settings.models = known.models or [known.model]
-        self.prompt.set_counter(known.counter)
-        self.negative.set_counter(known.counter)
-        self._examples = known.examples
-        self._invite()
-
-    def _invite(self) -> None:
-        """Show what could be drawn where nothing is, has been or failed to be."""
-        preview = self.run_view.preview
-        if preview.frame is None and not preview.shows_failure and self.bridge.running is None:
-            room = preview.content_size.width
-            fitting = [prompt for prompt in self._examples if cell_len(prompt) <= room]
-            preview.show_empty((fitting or self._examples)[:3], _EXAMPLE_KEY)
-
     # What the user changes ---------------------------------------------------------------------
 
     @on(ParameterPanel.Changed)
@@ -188,40 +159,6 @@ class MainScreen(FullPreview):
     def _guidance_changed(self) -> None:
         guidance = self.panel.settings.values["guidance_scale"]
         self.ask(self.bridge.adjust(guidance))
-
-    def _model_chosen(self) -> None:
-        self._describe_model(chosen=True)
-
-    def _load_model(self) -> None:
-        self.ask(self.bridge.load_model(self.panel.settings.values["model"]))
-
-    def _describe_model(self, chosen: bool = False) -> None:
-        model = self.panel.settings.values["model"]
-        self.run_worker(partial(self._read_description, model, chosen), thread=True, group="model")
-
-    def _read_description(self, model: str, chosen: bool) -> None:
-        from sdtui.tui.model_description import describe
-
-        description = describe(model)
-        if chosen:
-            self.app.call_from_thread(self._use_model, description)
-        self.post_message(ModelDescribed(description))
-
-    def _use_model(self, description: ModelDescription) -> None:
-        """Give a chosen model what suits it; load it unless that would download it unasked."""
-        if description.model != self.panel.settings.values["model"]:
-            return
-        if description.native_size:
-            self.panel.update("width", description.native_size[0])
-            self.panel.update("height", description.native_size[1])
-        # A change of guidance is for the picture that is being made, if there is one.
-        if description.native_guidance is not None and not self.bridge.running:
-            self.panel.update("guidance_scale", description.native_guidance)
-        if description.counter:
-            self._load_model()
-        else:
-            words = "this model is loaded when a picture is asked for"
-            self.status.note(lambda: words if self._still_set("model", description.model) else "")
 
     # Requests ----------------------------------------------------------------------------------
 
@@ -264,11 +201,9 @@ class MainScreen(FullPreview):
                 self.panel.show_field(field)
                 self.show_side("settings")
                 words = f"{self.panel.setting.label} {error.reason}"
-                value = self.panel.settings.values.get(field)
-                self.status.note(lambda: words if self._still_set(field, value) else "")
-
-    def _still_set(self, field: str, value: object) -> bool:
-        return self.panel.settings.values.get(field) == value
+                settings = self.panel.settings
+                value = settings.values.get(field)
+                self.status.note(lambda: words if settings.holds(field, value) else "")
 
     # Actions -----------------------------------------------------------------------------------
 
@@ -297,14 +232,6 @@ class MainScreen(FullPreview):
         """Draw another seed."""
         self.panel.settings.new_seed()
         self.panel.refresh()
-
-    def action_example(self) -> None:
-        """Fill in a known prompt, another one than stands there."""
-        known = [prompt for prompt in self._examples if prompt != self.prompt.text]
-        if known:
-            self.show_negative(False)
-            self.prompt.replace_text(random.choice(known))
-            self.prompt.focus()
 
     def action_queue(self) -> None:
         """Show what runs and waits."""
