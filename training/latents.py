@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +11,8 @@ from diffusers import AutoencoderKL
 from training.balance import balance_channels
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import Recipe
+from training.device import autocast
 from training.pictures import Things, background_colours, composite, place_pictures, views
-from training.places import CENTRED
 from training.vae import load_trained_vae
 
 
@@ -32,20 +31,23 @@ class EncodedThings:
 
 
 @torch.inference_mode()
-def encode_things(
-    vae: AutoencoderKL, things: Things, places: Sequence[str] = (CENTRED,), at_once: int = 1
-) -> EncodedThings:
-    """Encode all pairs with an autoencoder that is not balanced yet, `at_once` views a time.
+def encode_things(vae: AutoencoderKL, things: Things, recipe: Recipe) -> EncodedThings:
+    """Encode all pairs with an autoencoder that is not balanced yet.
 
-    The latents stay where the autoencoder is.
+    The latents stay where the autoencoder is. In the recipe's bfloat16 they are some 0.4% of their
+    spread off, less than the least noise that is ever added to them.
     """
-    colours, every = background_colours(), views(things, places)
+    colours, every = background_colours(), views(things, recipe.places)
+    at_once = 1 if recipe.device == "cpu" else 64
+    vae = vae.to(memory_format=torch.channels_last)
     rows = []
     for start in range(0, len(every), at_once):
         pictures = place_pictures(things, every[start : start + at_once]).to(vae.device)
         pictures = pictures.repeat_interleave(len(colours), dim=0)
         pixels = composite(pictures, colours.repeat(len(pictures) // len(colours), 1))
-        rows.append(vae.encode(pixels).latent_dist.mode().float())
+        with autocast(recipe):
+            encoded = vae.encode(pixels.contiguous(memory_format=torch.channels_last))
+        rows.append(encoded.latent_dist.mode().float())
     latents = torch.cat(rows).unflatten(0, (len(every), len(colours)))
     mean, std = latents.mean((0, 1, 3, 4)), latents.std((0, 1, 3, 4))
     return EncodedThings((latents - mean.view(-1, 1, 1)) / std.view(-1, 1, 1), mean, std)
@@ -68,9 +70,7 @@ def load_latents(path: Path, device: str = "cpu") -> EncodedThings:
 def encode_run(things: Things, recipe: Recipe, run: Path) -> None:
     """Write run/latents.pt with the autoencoder in run/vae.pt, on the recipe's device."""
     vae = load_trained_vae(recipe, run, things.pictures.shape[-1]).to(recipe.device)
-    at_once = 1 if recipe.device == "cpu" else 64
-    encoded = encode_things(vae, things.to(recipe.device), recipe.places, at_once)
-    save_latents(run / "latents.pt", encoded)
+    save_latents(run / "latents.pt", encode_things(vae, things.to(recipe.device), recipe))
 
 
 def balanced(vae: AutoencoderKL, encoded: EncodedThings) -> AutoencoderKL:

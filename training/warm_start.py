@@ -41,7 +41,7 @@ def warm_start(model: Model, things: Things, recipe: Recipe, run: Path, folder: 
         run / "vae.pt",
         {"vae": vae.state_dict(), "average": average.state_dict(), "spent": 0.0, "step": 0},
     )
-    save_latents(run / "latents.pt", encode_things(vae, things, recipe.places))
+    save_latents(run / "latents.pt", encode_things(vae, things, recipe))
     take_weights(model, folder)
     networks = model.networks()
     save_checkpoint(

@@ -62,13 +62,6 @@ class Link:
     def expect_other_pictures(self) -> None:
         """What previews take is not known any more."""
         self.scale = 1.0
-        self._has_begun = False
-
-    def begin_at(self, scale: float) -> None:
-        """Let the first preview have this size; those that follow have what was found out by it."""
-        if not self._has_begun:
-            self._has_begun = True
-            self.scale = scale
 
     def begin(self, preview_every: int) -> None:
         """Another job begins, with a preview every so many steps."""
@@ -103,12 +96,11 @@ class Link:
         A link too slow for the picture gets a smaller one: at a quarter of the size every frame
         still comes.
         """
-        self._has_begun = True
         on_the_way = seconds - self.round_trip
         self._rates.append(size / on_the_way if on_the_way > 0 else inf)
         if on_the_way > _SLOW_SECONDS:
             shrink = min(_SHRINK, sqrt(_SLOW_SECONDS / on_the_way))
-            self.scale = max(min(self.scale, _SMALLEST), self.scale * shrink)
+            self.scale = max(_SMALLEST, self.scale * shrink)
         elif on_the_way < _QUICK_SECONDS:
             self.scale = min(1.0, self.scale / _SHRINK)
 

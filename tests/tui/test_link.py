@@ -74,35 +74,10 @@ def test_a_slow_link_gets_smaller_pictures_and_a_quick_one_larger_ones_again() -
     assert link.scale == 1.0
 
 
-def test_the_first_preview_begins_at_a_size_and_what_it_took_counts_from_then_on() -> None:
-    link = Link()
-    link.begin_at(0.6)
-    assert link.scale == 0.6
-    link.begin_at(0.5)
-    assert link.scale == 0.6
-    link.carried(2.0, 1000)
-    assert link.scale < 0.5
-
-    link.expect_other_pictures()
-    assert link.scale == 1.0
-    link.carried(0.3, 1000)
-    link.begin_at(0.6)
-    assert link.scale == 1.0
-
-
 def test_one_preview_that_took_far_too_long_is_enough() -> None:
     link = Link()
     link.carried(2.0, 1000)
     assert link.scale == pytest.approx(0.5)
-
-
-def test_a_very_small_first_preview_that_took_too_long_is_not_followed_by_a_larger() -> None:
-    link = Link()
-    link.begin_at(0.2)
-    link.carried(2.0, 1000)
-    assert link.scale == 0.2
-    link.carried(0.05, 1000)
-    assert link.scale > 0.2
 
 
 @pytest.mark.parametrize("bytes_per_second", [20_000, 50_000, 120_000, 1_000_000])

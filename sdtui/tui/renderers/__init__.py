@@ -64,10 +64,6 @@ class Renderer(Protocol):
         """
         ...
 
-    def scale_at_once(self, columns: int, rows: int, most: float) -> float:
-        """How large a preview may be, against so many cells, where `most` is as in `draw`."""
-        ...
-
     def strips(self) -> Sequence[Strip]:
         """The picture, line by line, as the compositor paints it."""
         ...

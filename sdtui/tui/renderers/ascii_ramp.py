@@ -39,10 +39,6 @@ class AsciiRamp:
         lines = [luminance[start : start + columns] for start in range(0, len(luminance), columns)]
         self._strips = [Strip([Segment(self._text(line), self._style)], columns) for line in lines]
 
-    def scale_at_once(self, columns: int, rows: int, most: float) -> float:
-        """As large as the cells."""
-        return 1.0
-
     def _text(self, luminance: bytes) -> str:
         return "".join([self._characters[value] for value in luminance])
 

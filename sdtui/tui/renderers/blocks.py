@@ -153,10 +153,6 @@ class Blocks(ABC):
         if tolerance and self._palette is None:
             self._spare_colours(tolerance)
 
-    def scale_at_once(self, columns: int, rows: int, most: float) -> float:
-        """As large as the cells: it comes little by little."""
-        return 1.0
-
     def _spare_colours(self, tolerance: int) -> None:
         """Write the changed cells with as few changes of colour as the tolerance allows."""
         grid, where = self._grid, self._changed

@@ -119,10 +119,6 @@ class Kitty:
         self.is_sent = False
         self._strips = []
 
-    def scale_at_once(self, columns: int, rows: int, most: float) -> float:
-        """As large as the picture, until it is known to take too long."""
-        return 1.0
-
     def strips(self) -> Sequence[Strip]:
         """The placeholders."""
         columns, rows = self._cells

@@ -3,12 +3,15 @@
 Sixels are painted over cells and know nothing of them: whatever writes into such a cell takes the
 pixels away. So half blocks lie below, which the compositor paints wherever something comes or
 goes, and the picture is sent again behind them.
+
+A picture in pixels is sent whole, or not at all, which over a slow link takes too long for one
+that another follows at once: such previews stay in half blocks, of which only what changed is sent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, gcd, inf, sqrt
+from math import ceil, gcd, inf
 from typing import TYPE_CHECKING, ClassVar
 
 from PIL import Image
@@ -33,13 +36,15 @@ MOST_PER_CELL = 160
 """Characters of a preview. Noise takes more, and is shown in blocks of pixels."""
 MOST_PER_PICTURE_CELL = 480
 """Characters of what is not followed by another at once: all but noise has its every pixel."""
-BLOCKS = (1, 2, 4, 8)
+BLOCKS = (1, 2, 4, 8, 16)
 
 MOST_BANDS = 12
 """Terminals keep only so many pictures at once; xterm keeps 16."""
-MOMENTS = 6
-"""A band takes as long as so many of the moments in which keys are to be echoed: about half a
-second, as a preview may. In less, too little would be seen of it."""
+MOMENTS = 4
+"""A band takes as long as so many of the moments in which keys are to be echoed: about a third of
+a second. In less, too little would be seen of it."""
+PREVIEW_MOMENTS = 2
+"""As long takes a preview; they come one after the other, and a key may be behind each of them."""
 
 
 class _CoveringStrip(PixelStrip):
@@ -65,9 +70,9 @@ class _CoveringStrip(PixelStrip):
 class Sixel:
     """Sends pictures at the terminal's own resolution; `cell` is a cell's size in its pixels.
 
-    A preview is one Sixel image. So is a picture where the link takes it in at once; else it comes
-    in bands, from top to bottom, each an image of its own that holds no key up for longer than a
-    preview, and as fine as that allows.
+    A preview is one Sixel image, or half blocks where that would hold keys up. A picture is one
+    image where the link takes it in at once; else it comes in bands, from top to bottom, each an
+    image of its own, and as fine as it may be while it holds no key up for long.
     """
 
     name: ClassVar[str] = "sixel"
@@ -85,16 +90,18 @@ class Sixel:
         self._is_sketch = False
         self._palette: Palette | None = None
         self._blocks: dict[int, Image.Image] = {}
+        self._preview: HalfBlocks | None = None
+        self._is_to_cover = False
 
     @property
     def is_whole(self) -> bool:
         """The half blocks may be a sketch for a moment, but not for longer."""
-        return not self._is_sketch
+        return self._preview.is_whole if self._preview else not self._is_sketch
 
     @property
     def is_sent(self) -> bool:
-        """Whether all rows are covered with pixels."""
-        return not self._missing
+        """Whether all rows are covered with pixels, or all half blocks are there."""
+        return self._preview.is_sent if self._preview else not self._missing
 
     @property
     def pixels(self) -> tuple[int, int]:
@@ -106,6 +113,12 @@ class Sixel:
     ) -> None:
         """Take the frame as the one to send, or go on with it where it is that already."""
         self._most = most
+        if tolerance and self._is_slow(columns * rows, most):
+            if self._preview is None:
+                self._preview, self._frame, self._is_to_cover = HalfBlocks(), None, True
+            self._preview.draw(frame, columns, rows, tolerance, most)
+            return
+        self._preview = None
         if self._is_sketch:
             self._strips, self._is_sketch = [], False
         if frame is self._frame and ((columns, rows), tolerance) == (self._cells, self._tolerance):
@@ -116,12 +129,19 @@ class Sixel:
         self._palette = None
         self._blocks.clear()
 
-    def scale_at_once(self, columns: int, rows: int, most: float) -> float:
-        """As large as a usual preview may be that takes no longer than a band."""
-        return min(1.0, sqrt(most * MOMENTS / (columns * rows * USUAL_PER_CELL)))
+    def _is_slow(self, cells: int, most: float) -> bool:
+        """Whether a usual preview in pixels would take too long.
+
+        Once it would, the link has to be a good deal quicker: what is measured of it wavers.
+        """
+        least = cells * USUAL_PER_CELL / PREVIEW_MOMENTS
+        return most < (2 * least if self._preview else least)
 
     def strips(self) -> Sequence[Strip]:
         """Half blocks, for a moment or for as long as something lies over the picture."""
+        if self._preview is not None:
+            self._is_to_cover = False
+            return self._preview.strips()
         if self._frame is not None and not self._strips:
             half_blocks = HalfBlocks()
             half_blocks.draw(self._frame, *self._cells, most=self._most)
@@ -134,11 +154,15 @@ class Sixel:
 
     def changes(self, column: int, row: int, most: float = inf) -> str | None:
         """The picture; the cells below it stay as they are."""
-        return self.overlay(column, row, most)
+        if self._preview is None:
+            return self.overlay(column, row, most)
+        return None if self._is_to_cover else self._preview.changes(column, row, most)
 
     def overlay(self, column: int, row: int, most: float = inf) -> str:
         """What the screen lacks of the picture, or as much of it as may be sent now."""
-        at_once = inf if self._tolerance else most * MOMENTS
+        if self._preview is not None:
+            return ""
+        at_once = most * (PREVIEW_MOMENTS if self._tolerance else MOMENTS)
         room = at_once
         parts: list[str] = []
         for band in self._bands(at_once):
@@ -160,7 +184,7 @@ class Sixel:
     def _bands(self, at_once: float) -> list[range]:
         """The rows of each band. All but the last are whole lines of sixels."""
         rows = self._cells[1]
-        if self._largest(rows) <= at_once:
+        if self._tolerance or self._largest(rows) <= at_once:
             return [range(rows)]
         whole = LINE // gcd(LINE, self._cell[1])
         step = whole * ceil(rows / whole / MOST_BANDS)

@@ -85,13 +85,6 @@ class Picture(Vertical):
             frame = coarser(frame, min(fewer, link.most_pixels))
         self.canvas.show(frame, window.columns, window.rows, exact=exact)
 
-    def scale_at_once(self, shot: Shot, view: View, room: Size) -> float:
-        """How large a preview may be, against its room, while nothing is measured."""
-        if not room.area:
-            return 1.0
-        window = view.window(*shot.size, self.pane(room))
-        return self.canvas.scale_at_once(window.columns, window.rows)
-
     def clear(self) -> None:
         """Show no picture."""
         self.shot = None

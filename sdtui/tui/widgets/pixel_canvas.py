@@ -95,10 +95,6 @@ class PixelCanvas(Widget):
             self.styles.height = rows
         self._go_on()
 
-    def scale_at_once(self, columns: int, rows: int) -> float:
-        """How large a preview in so many cells may be that no key has to wait for."""
-        return self.renderer.scale_at_once(columns, rows, self._most)
-
     def _go_on(self) -> None:
         """Bring the screen nearer to the frame, by as much as the terminal is to be sent now."""
         if self._pause is not None:

@@ -118,8 +118,6 @@ class Viewer(Horizontal):
         view = self.view if self.is_full else FITTED
         room = self._room_of_one
         self._tell(view.words(*shot.size, self._picture.pane(room)) if self.is_full else "")
-        if not exact:
-            self._link.begin_at(self._picture.scale_at_once(shot, view, room))
         # x_t comes first: the terminal is asked behind the picture whether it has taken both in.
         if self.is_double and self.latents is not None:
             self._beside.entitle(self.latents.title)

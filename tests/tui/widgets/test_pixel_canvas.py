@@ -224,8 +224,8 @@ async def test_what_was_sent_below_a_dialog_is_followed_by_the_pixels_when_it_go
         pixels = shown.link.written[before:]
         assert pixels
         if renderer == "sixel":
-            # A band takes six moments, and each moment the link's allowance.
-            assert max(map(len, pixels)) <= 6 * ALLOWANCE + 50
+            # A band takes four moments, and each moment the link's allowance.
+            assert max(map(len, pixels)) <= 4 * ALLOWANCE + 50
 
 
 async def test_half_blocks_that_were_painted_are_not_written_again(
