@@ -139,7 +139,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="cpu-styles",
             vae=VAERecipe(minutes=40),
-            diffusion=DiffusionRecipe(minutes=400),
+            diffusion=DiffusionRecipe(minutes=93, captions=32),
             classifier=ClassifierRecipe(steps=3000),
             styles=tuple(STYLES),
             places=tuple(PLACES),

@@ -13,6 +13,10 @@ from training.parallel import join
 def set_up(recipe: Recipe) -> None:
     """Join the other processes, if any; give torch the recipe's threads and fast products."""
     join(recipe)
+    if recipe.device == "cpu":
+        # Here heads are narrow and sequences short, for which the gradient of the fused attention
+        # takes a quarter of a step, and that of plain products next to nothing.
+        torch.backends.cuda.enable_flash_sdp(False)
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)
     torch.set_float32_matmul_precision("high")

@@ -84,4 +84,5 @@ def build_optimizer(
         lr=recipe.learning_rate,
         betas=(0.9, 0.98),
         weight_decay=recipe.weight_decay,
+        fused=True,
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from asyncio import TimerHandle
 from collections.abc import Callable
 from math import inf
 from time import monotonic
 
-from textual.timer import Timer
 from textual.widget import Widget
 
 from sdtui.tui.link import Link
+from sdtui.tui.pace import call_after
 
 MAX_FRAMES_PER_SECOND = 30
 UNANSWERED_FRAMES_PER_SECOND = 5
@@ -24,7 +25,7 @@ class FramePace:
 
     `paint` is called when it is time, and `done` when the terminal has taken in what was painted
     and another frame may come. A terminal that does not answer questions gets a frame five times a
-    second. Between frames nothing runs. The timers are those of `widget`.
+    second. Between frames nothing runs, and nothing is called once `widget` has gone.
     """
 
     def __init__(
@@ -34,10 +35,10 @@ class FramePace:
         self._link = link
         self._paint = paint
         self._done = done
-        self._timer: Timer | None = None
+        self._timer: TimerHandle | None = None
         self._not_before = 0.0
         self._owed = False
-        self._asked: Timer | None = None
+        self._asked: TimerHandle | None = None
         self._asked_at = 0.0
         self._asked_whole = False
         self._asked_size = 0
@@ -50,7 +51,7 @@ class FramePace:
         if wait <= 0:
             self._paint_now()
         elif self._timer is None:
-            self._timer = self._widget.set_timer(wait, self._paint_now)
+            self._timer = call_after(self._widget, wait, self._paint_now)
 
     def drop(self) -> None:
         """What was to be painted is of no interest any more."""
@@ -67,7 +68,7 @@ class FramePace:
             driver.write(_QUESTION)
         self._asked_at, self._asked_whole, self._asked_size = monotonic(), whole, size
         if self._terminal_answers:
-            self._asked = self._widget.set_timer(_ANSWER_SECONDS, self._no_answer)
+            self._asked = call_after(self._widget, _ANSWER_SECONDS, self._no_answer)
         else:
             self.settle()
 
@@ -85,7 +86,7 @@ class FramePace:
     def settle(self) -> None:
         """Owe nobody an answer any more."""
         if self._asked is not None:
-            self._asked.stop()
+            self._asked.cancel()
             self._asked = None
         if self._owed:
             self._owed = False
@@ -109,5 +110,5 @@ class FramePace:
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
-            self._timer.stop()
+            self._timer.cancel()
             self._timer = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
@@ -27,8 +28,26 @@ def on_beat(widget: Widget, paint: Callable[[], object]) -> None:
     due = _due.setdefault(app, {})
     if not due:
         period = 1 / FIGURES_PER_SECOND
-        app.set_timer(period - monotonic() % period, lambda: _beat(due))
+        call_after(app, period - monotonic() % period, lambda: _beat(due))
     due[paint] = widget
+
+
+def call_after(
+    widget: Widget | App[Any], seconds: float, callback: Callable[[], object]
+) -> asyncio.TimerHandle:
+    """Have `callback` called so much later, unless the widget has gone by then.
+
+    For what happens at every step: one of Textual's timers is a task, and a message to its widget.
+    """
+
+    def call() -> None:
+        if widget.is_attached:
+            try:
+                callback()
+            except Exception as error:
+                widget.app._handle_exception(error)
+
+    return asyncio.get_running_loop().call_later(seconds, call)
 
 
 def _beat(due: dict[Callable[[], object], Widget]) -> None:

@@ -28,6 +28,7 @@ from sdtui.tui.widgets.prompt_input import PromptInput
 if TYPE_CHECKING:
     from sdtui.protocol.events import EngineStatus
     from sdtui.tui.bridge import Connect
+    from sdtui.tui.widgets.preview import Preview
 
 _QUEUE_KEY = next(action.key for action in ACTIONS if action.name == "queue")
 _OWN_ACTIONS = {action.target.removeprefix("screen.") for action in ACTIONS}
@@ -110,8 +111,9 @@ class MainScreen(ModelScreen):
         else:
             await self._frame_is_answered()
 
-    async def on_preview_frame_painted(self) -> None:
+    async def on_preview_frame_painted(self, event: Preview.FramePainted) -> None:
         """The terminal has the frame."""
+        event.stop()
         await self._frame_is_answered()
         if not self.app.is_headless:
             self.status.show_link(self.run_view.preview.link_figures)

@@ -15,7 +15,7 @@ from sdtui.tui.link import Link
 from sdtui.tui.renderers import CELL_ASPECT, Frame
 from sdtui.tui.renderers.choice import RendererChoice
 from sdtui.tui.view import Pane, View
-from sdtui.tui.widgets.pixel_canvas import PixelCanvas
+from sdtui.tui.widgets.pixel_canvas import Painted, PixelCanvas
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,14 @@ class Picture(Vertical):
     Picture > .picture--title { height: 1; width: 100%; text-align: center; display: none; }
     """
 
-    def __init__(self, choice: RendererChoice, *, id: str, canvas_id: str) -> None:
+    def __init__(
+        self, choice: RendererChoice, painted: Painted, *, id: str, canvas_id: str
+    ) -> None:
         super().__init__(id=id)
         self._choice = choice
         self._title = Static(classes="picture--title")
         self._words = ""
-        self.canvas = PixelCanvas(choice.make, id=canvas_id)
+        self.canvas = PixelCanvas(choice.make, painted, id=canvas_id)
         self.shot: Shot | None = None
 
     def compose(self) -> ComposeResult:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 
 from textual.geometry import Region
-from textual.message import Message
 from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
@@ -20,6 +18,13 @@ _WAIT_SECONDS = 0.03
 """Between two parts of a picture that comes little by little."""
 _HELD_SECONDS = 0.2
 """Between two looks whether the terminal has come as far as it should have."""
+
+Painted = Callable[[int, bool], object]
+"""Is told that what was not on the screen before was just written to it.
+
+It took about so many bytes, for changes or, if so, for the whole picture. This comes at every step,
+and a message would go by every widget on its way.
+"""
 
 
 class PixelCanvas(Widget):
@@ -36,22 +41,16 @@ class PixelCanvas(Widget):
     """
     ALLOW_SELECT = False
 
-    @dataclass
-    class Painted(Message):
-        """A frame that was not on the screen before was just written to it.
-
-        It took about `size` bytes, for changes or for the `whole` picture.
-        """
-
-        canvas: PixelCanvas
-        size: int
-        whole: bool
-
     def __init__(
-        self, make_renderer: Callable[[Widget], Renderer], *, id: str | None = None
+        self,
+        make_renderer: Callable[[Widget], Renderer],
+        painted: Painted = lambda size, whole: None,
+        *,
+        id: str | None = None,
     ) -> None:
         super().__init__(id=id)
         self._make_renderer = make_renderer
+        self._tell_of_painting = painted
         self._renderer: Renderer | None = None
         self._frame: Frame | None = None
         self._painted: Frame | None = None
@@ -193,7 +192,7 @@ class PixelCanvas(Widget):
     def _tell(self, size: int, *, whole: bool) -> None:
         if self._frame is not self._painted:
             self._painted = self._frame
-            self.post_message(self.Painted(self, size, whole))
+            self._tell_of_painting(size, whole)
 
     def _write(self, sequences: str) -> None:
         """Write in one piece, and leave the cursor where the compositor leaves it."""

@@ -71,7 +71,7 @@ class Preview(Container):
     """
 
     class FramePainted(Message):
-        """A preview is done with, shown or overtaken; another one may be sent.
+        """A preview is done with, shown or overtaken, the screen is told; another may be sent.
 
         It is posted once for what `show_frame` was given since the last one. Where the terminal
         answers questions, it comes when the terminal has taken the frame in; while the pane is
@@ -82,7 +82,7 @@ class Preview(Container):
         super().__init__(id=id, classes=classes)
         self.choice = RendererChoice(wanted_renderer(), TerminalAnswers())
         self.link = Link(byte_limit())
-        self.viewer = Viewer(self.choice, self.link, id="preview-viewer")
+        self.viewer = Viewer(self.choice, self.link, self._painted, id="preview-viewer")
         self._message = Static(id="preview-message")
         self._waiting: _Waiting | None = None
         self._pace = FramePace(self, self.link, paint=self._paint, done=self._ask_for_another)
@@ -277,10 +277,9 @@ class Preview(Container):
         self._message.display = False
         self.viewer.show(waiting.shot, exact=waiting.is_final)
 
-    def on_viewer_painted(self, event: Viewer.Painted) -> None:
+    def _painted(self, size: int, whole: bool) -> None:
         """A frame is written, and how far it has come is of interest."""
-        event.stop()
-        self._pace.painted(event.size, whole=event.whole)
+        self._pace.painted(size, whole=whole)
 
     def on_viewer_view_changed(self, event: Viewer.ViewChanged) -> None:
         """Say in the border how the picture is seen."""
@@ -292,7 +291,8 @@ class Preview(Container):
         self._pace.terminal_answered()
 
     def _ask_for_another(self) -> None:
-        self.post_message(self.FramePainted())
+        # The containers in between have nothing to say to it.
+        self.screen.post_message(self.FramePainted())
 
     def _say(self, lines: list[Content], caption: str) -> None:
         self._drop_waiting()

@@ -53,6 +53,8 @@ class PromptInput(TextArea, inherit_css=False):
             id=id,
         )
         self.match_cursor_bracket = False
+        # While nothing happens, nothing is sent over the link.
+        self.cursor_blink = False
         self._counter: TokenCounter | None = None
         self._cut_at: int | None = None
         self._complaint = ""

@@ -12,7 +12,7 @@ from sdtui.tui.link import Link
 from sdtui.tui.renderers.choice import RendererChoice
 from sdtui.tui.view import FITTED, View
 from sdtui.tui.widgets.picture import Picture, Shot
-from sdtui.tui.widgets.pixel_canvas import PixelCanvas
+from sdtui.tui.widgets.pixel_canvas import Painted
 
 _NO_LATENTS = "x_t · none yet"
 
@@ -21,7 +21,8 @@ class Viewer(Horizontal):
     """Shows the newest shot in so many cells as `resize` was told last.
 
     It is seen through `view` while `is_full`, else fitted. With `is_double`, the newest x_t is
-    beside it, each under its title. `latents` are kept until another job begins.
+    beside it, each under its title. `latents` are kept until another job begins. `painted` is told
+    of both as of one.
     """
 
     DEFAULT_CSS = """
@@ -29,22 +30,22 @@ class Viewer(Horizontal):
     """
 
     @dataclass
-    class Painted(Message):
-        """What was not on the screen before was written to it, in about `size` bytes."""
-
-        size: int
-        whole: bool
-
-    @dataclass
     class ViewChanged(Message):
         """The picture is seen otherwise; `words` say how, and are empty where nobody chose it."""
 
         words: str
 
-    def __init__(self, choice: RendererChoice, link: Link, *, id: str | None = None) -> None:
-        self._picture = Picture(choice, id="preview-picture", canvas_id="preview-canvas")
-        self._beside = Picture(choice, id="preview-latents", canvas_id="latents-canvas")
+    def __init__(
+        self, choice: RendererChoice, link: Link, painted: Painted, *, id: str | None = None
+    ) -> None:
+        self._picture = Picture(
+            choice, self._picture_painted, id="preview-picture", canvas_id="preview-canvas"
+        )
+        self._beside = Picture(
+            choice, self._latents_painted, id="preview-latents", canvas_id="latents-canvas"
+        )
         super().__init__(self._picture, self._beside, id=id)
+        self._tell_of_painting = painted
         self._link = link
         self._room = Size(0, 0)
         self._beside_bytes = 0
@@ -139,10 +140,10 @@ class Viewer(Horizontal):
         # Less the line of the title, and a column between the two.
         return Size(max(0, self._room.width // 2 - 1), max(0, self._room.height - 1))
 
-    def on_pixel_canvas_painted(self, event: PixelCanvas.Painted) -> None:
+    def _latents_painted(self, size: int, whole: bool) -> None:
         """Both pictures are one frame, which is told of with the picture."""
-        event.stop()
-        self._beside_bytes += event.size
-        if event.canvas is self._picture.canvas:
-            self.post_message(self.Painted(self._beside_bytes, event.whole))
-            self._beside_bytes = 0
+        self._beside_bytes += size
+
+    def _picture_painted(self, size: int, whole: bool) -> None:
+        size, self._beside_bytes = size + self._beside_bytes, 0
+        self._tell_of_painting(size, whole)

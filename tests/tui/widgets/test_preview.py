@@ -43,8 +43,8 @@ class CountingPreview(Preview):
 
     painted = 0
 
-    def on_preview_frame_painted(self) -> None:
-        """One more."""
+    def _ask_for_another(self) -> None:
+        super()._ask_for_another()
         self.painted += 1
 
 

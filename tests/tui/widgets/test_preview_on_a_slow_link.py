@@ -38,8 +38,8 @@ class WatchedPreview(Preview):
         self.sizes: list[int] = []
         self.asked_for = 0
 
-    def on_preview_frame_painted(self) -> None:
-        """Another preview may come."""
+    def _ask_for_another(self) -> None:
+        super()._ask_for_another()
         self.asked_for += 1
 
     def _sent(self, size: int) -> None:
