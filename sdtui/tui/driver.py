@@ -19,6 +19,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from textual.drivers.linux_driver import LinuxDriver
@@ -192,14 +193,17 @@ class TerminalDriver(LinuxDriver):
             self._unanswered = max(0, self._unanswered - 1)
             is_last = not self._unanswered
             self._answers.notify()
-        self._loop.call_soon_threadsafe(self._hear, self._in_transit, is_last)
+        self._loop.call_soon_threadsafe(self._hear, self._in_transit, monotonic(), is_last)
 
-    def _hear(self, in_transit: InTransit, is_last: bool) -> None:
-        """The terminal has come as far as a question; it was the newest one if `is_last`."""
+    def _hear(self, in_transit: InTransit, at: float, is_last: bool) -> None:
+        """The terminal has come as far as a question; it was the newest one if `is_last`.
+
+        The event loop may have been busy since the answer came, for which the link can do nothing.
+        """
         if in_transit is not self._in_transit:
             # Asked before the terminal was the shell's for a while.
             return
-        in_transit.answered(measure=is_last)
+        in_transit.answered(at, measure=is_last)
         self._ask_if_worth_it()
         if not self._in_transit.is_too_much:
             self._let_draw()

@@ -21,6 +21,9 @@ _LEAST = 3_000
 _MOMENT_SECONDS = 0.08
 """A key's echo may wait about so long behind what was drawn before it."""
 _LATE_SECONDS = 0.15
+_AT_ONCE_SECONDS = 0.005
+"""What is written no further apart than this is one piece. Of pieces with pauses between them, the
+time that they take tells of the pauses."""
 _SHORTEST_SECONDS = 0.001
 _MEMORY = 0.7
 """How much of the rate stays at another answer: the terminal may have been busy for a moment."""
@@ -39,12 +42,22 @@ class InTransit:
         self._asked: int | None = None
         self._asked_since = 0.0
         self._answered_at = 0.0
+        self._asked_piece = 0
         self._unasked = 0
         self._unasked_since = 0.0
+        self._piece = 0
+        self._piece_since = 0.0
+        self._wrote_at = 0.0
 
     def wrote(self, size: int) -> None:
         """So many bytes were written."""
         now = self._clock()
+        # What is written while something is on the way follows it without a pause.
+        has_paused = self._asked is None and now - self._wrote_at > _AT_ONCE_SECONDS
+        if has_paused or not self._piece:
+            self._piece, self._piece_since = 0, now
+        self._piece += size
+        self._wrote_at = now
         is_old = self._asked is None and now - self._unasked_since > _LATE_SECONDS
         if is_old or not self._unasked:
             # What is old was little, or it had been asked about: it has come by now.
@@ -70,26 +83,27 @@ class InTransit:
     def asked(self) -> None:
         """A question was written behind all that was."""
         self._asked, self._unasked = self._unasked, 0
-        self._asked_since = self._unasked_since if self._asked else self._clock()
+        self._asked_since = self._piece_since if self._asked else self._clock()
+        self._asked_piece, self._piece = self._piece, 0
 
-    def answered(self, *, measure: bool = True) -> None:
-        """The terminal has come as far as the question.
+    def answered(self, at: float | None = None, *, measure: bool = True) -> None:
+        """The terminal has come as far as the question; its answer came `at` a time, or now.
 
         Without `measure` nothing is learnt of the link: the answer may be to an earlier question.
         """
         if self._asked is None:
             return
-        now = self._clock()
+        now = self._clock() if at is None else at
         if not measure:
             self._asked, self._answered_at = None, now
             return
         seconds = now - self._asked_since
         if self._round_trip is None or seconds < self._round_trip:
             self._round_trip = seconds
-        elif self._asked >= _WORTH_A_QUESTION:
+        elif self._asked_piece >= _WORTH_A_QUESTION:
             # What waited behind something else began to come when that had come.
             on_the_link = min(seconds - self._round_trip, now - self._answered_at)
-            rate = self._asked / max(on_the_link, _SHORTEST_SECONDS)
+            rate = self._asked_piece / max(on_the_link, _SHORTEST_SECONDS)
             before = rate if self._rate is None else self._rate
             self._rate = _MEMORY * before + (1 - _MEMORY) * rate
         self._asked = None

@@ -96,6 +96,41 @@ def test_little_things_at_long_intervals_hold_nothing_back() -> None:
     assert terminal.in_transit.allowance == before
 
 
+def test_pieces_with_pauses_between_them_say_nothing_of_a_quick_links_rate() -> None:
+    terminal = SlowTerminal(5_000_000)
+    for _ in range(5):
+        terminal.take(20_000)
+    before = terminal.in_transit.allowance
+
+    for _ in range(60):
+        terminal.in_transit.wrote(700)
+        if terminal.in_transit.wants_to_ask:
+            terminal.in_transit.asked()
+            assert not terminal.in_transit.is_too_much
+            terminal.clock.now += ROUND_TRIP
+            assert not terminal.in_transit.is_too_much
+            terminal.in_transit.answered()
+        terminal.clock.now += 0.06
+
+    assert terminal.in_transit.allowance == before
+
+
+def test_an_answer_counts_from_when_it_came_however_late_it_is_heard_of() -> None:
+    terminal = SlowTerminal(1_000_000)
+    for _ in range(10):
+        terminal.take(20_000)
+    before = terminal.in_transit.allowance
+
+    for _ in range(5):
+        terminal.in_transit.wrote(20_000)
+        terminal.in_transit.asked()
+        came = terminal.clock.now + ROUND_TRIP + 0.02
+        terminal.clock.now = came + 1
+        terminal.in_transit.answered(came)
+
+    assert terminal.in_transit.allowance == pytest.approx(before, rel=0.1)
+
+
 def test_an_answer_that_may_be_an_earlier_ones_teaches_nothing_and_frees_the_way() -> None:
     terminal = SlowTerminal(50_000)
     for _ in range(10):

@@ -23,6 +23,8 @@ from sdtui.tui.renderers.scaling import scaled
 from sdtui.tui.renderers.thrift import with_few_colours
 
 _BYTES_A_CELL = 30
+_LITTLE = 4
+"""Of so many times as much as a link takes in at once, fewer bytes are no help to it."""
 _SKETCHED = 16
 """So many cells have one colour, from left to right and from top to bottom."""
 
@@ -150,7 +152,8 @@ class Blocks(ABC):
         # Where colours are few, a cell may look the same for other pixels.
         self._changed = visible & grid.differs(new)
         grid.take(new, visible)
-        if tolerance and self._palette is None:
+        is_little = most < inf and np.count_nonzero(self._changed) * _LITTLE <= cells
+        if tolerance and self._palette is None and not is_little:
             self._spare_colours(tolerance)
 
     def _spare_colours(self, tolerance: int) -> None:
