@@ -91,7 +91,6 @@ class Sixel:
         self._palette: Palette | None = None
         self._blocks: dict[int, Image.Image] = {}
         self._preview: HalfBlocks | None = None
-        self._is_to_cover = False
 
     @property
     def is_whole(self) -> bool:
@@ -115,7 +114,8 @@ class Sixel:
         self._most = most
         if tolerance and self._is_slow(columns * rows, most):
             if self._preview is None:
-                self._preview, self._frame, self._is_to_cover = HalfBlocks(), None, True
+                # It knows of no cells yet, and so will write over all pixels.
+                self._preview, self._frame = HalfBlocks(), None
             self._preview.draw(frame, columns, rows, tolerance, most)
             return
         self._preview = None
@@ -132,15 +132,17 @@ class Sixel:
     def _is_slow(self, cells: int, most: float) -> bool:
         """Whether a usual preview in pixels would take too long.
 
-        Once it would, the link has to be a good deal quicker: what is measured of it wavers.
+        Once it would, the link has to be a good deal quicker: what is measured of it wavers. A
+        `most` without end says nothing of it: the compositor asks for all at once.
         """
+        if most == inf:
+            return self._preview is not None
         least = cells * USUAL_PER_CELL / PREVIEW_MOMENTS
         return most < (2 * least if self._preview else least)
 
     def strips(self) -> Sequence[Strip]:
         """Half blocks, for a moment or for as long as something lies over the picture."""
         if self._preview is not None:
-            self._is_to_cover = False
             return self._preview.strips()
         if self._frame is not None and not self._strips:
             half_blocks = HalfBlocks()
@@ -156,7 +158,7 @@ class Sixel:
         """The picture; the cells below it stay as they are."""
         if self._preview is None:
             return self.overlay(column, row, most)
-        return None if self._is_to_cover else self._preview.changes(column, row, most)
+        return self._preview.changes(column, row, most)
 
     def overlay(self, column: int, row: int, most: float = inf) -> str:
         """What the screen lacks of the picture, or as much of it as may be sent now."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from math import inf
 
 import numpy as np
+import pyte
 import pytest
 from rich.console import Console
 from textual.app import App
@@ -166,23 +168,32 @@ async def test_a_picture_comes_also_when_its_half_blocks_were_too_much_at_once(
             await pilot.pause(0.01)
 
 
+def cells_of(renderer: Sixel, frame: Frame, most: float) -> str:
+    """What is sent for a preview, none of it in pixels."""
+    renderer.draw(frame, COLUMNS, ROWS, 8, most)
+    sent = renderer.changes(0, 0, most)
+    assert sent is not None
+    assert "\x1bP" not in sent
+    return sent
+
+
 def test_a_preview_that_would_hold_keys_up_comes_in_half_blocks_and_those_that_changed() -> None:
     renderer, slow = Sixel(CELL), 4_000
-    renderer.draw(painting(), COLUMNS, ROWS, 8, slow)
-    assert renderer.changes(0, 0, slow) is None
-    renderer.strips()
+    sketch = cells_of(renderer, painting(), slow)
+    assert len(sketch) <= 2 * slow
     assert renderer.overlay(0, 0, slow) == ""
     while not renderer.is_sent:
-        renderer.draw(painting(), COLUMNS, ROWS, 8, slow)
-        assert len(renderer.changes(0, 0, slow) or "") <= 2 * slow
+        assert len(cells_of(renderer, painting(), slow)) <= 2 * slow
     renderer.draw(painting(), COLUMNS, ROWS, 8, slow)
     assert renderer.changes(0, 0, slow) == ""
 
-    # The picture covers the half blocks, and then only the compositor gets them back.
+    # The picture covers the half blocks, and they then cover it, all at once.
     renderer.draw(painting(), COLUMNS, ROWS, 0, slow)
     assert "\x1bP" in (renderer.changes(0, 0, slow) or "")
-    renderer.draw(painting(), COLUMNS, ROWS, 8, slow)
-    assert renderer.changes(0, 0, slow) is None
+    screen = pyte.Screen(COLUMNS, ROWS)
+    for sent in ("x" * COLUMNS * ROWS, cells_of(renderer, painting(), slow)):
+        pyte.Stream(screen).feed(sent)
+    assert "x" not in "".join(screen.display)
 
 
 @pytest.mark.parametrize("frame", [painting(), noise(512)])
@@ -201,11 +212,8 @@ def test_a_preview_in_pixels_is_one_image_that_keys_need_not_wait_for(frame: Fra
 
 def test_a_rate_that_wavers_does_not_take_previews_from_one_kind_to_the_other() -> None:
     renderer, enough = Sixel(CELL), COLUMNS * ROWS * 20
-    renderer.draw(painting(), COLUMNS, ROWS, 8, 0.9 * enough)
-    assert renderer.changes(0, 0, 0.9 * enough) is None
-    renderer.draw(noise(128), COLUMNS, ROWS, 8, 1.2 * enough)
-    assert "\x1bP" not in "".join(s.render(CONSOLE) for s in renderer.strips())
-    assert "\x1bP" not in (renderer.changes(0, 0, 1.2 * enough) or "")
+    for moment in (0.9 * enough, 1.2 * enough, inf, 1.9 * enough):
+        cells_of(renderer, noise(128), moment)
     renderer.draw(painting(), COLUMNS, ROWS, 8, 3 * enough)
     assert "\x1bP" in (renderer.changes(0, 0, 3 * enough) or "")
 
