@@ -9,6 +9,7 @@ a container's lines are made as well where its children cover them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from textual._compositor import ChopsUpdate, Compositor
 from textual.geometry import Region
@@ -51,21 +52,20 @@ class _Missing:
         for region in regions:
             for y in region.line_range:
                 self._spans.setdefault(y, []).append(region.column_span)
+        self._lines = sorted(self._spans)
 
     def __bool__(self) -> bool:
         return bool(self._spans)
 
     def take(self, seen: Region) -> Iterator[tuple[int, int]]:
         """The runs of lines of which `seen` has something missing, and has it no longer."""
-        first: int | None = None
-        for y in seen.line_range:
-            if self._take_line(y, *seen.column_span):
-                first = y if first is None else first
-            elif first is not None:
-                yield first, y
-                first = None
-        if first is not None:
-            yield first, seen.bottom
+        top, bottom = seen.y, seen.bottom
+        left, right = seen.column_span
+        lines = [y for y in self._lines if top <= y < bottom and self._take_line(y, left, right)]
+        # In a run, a line's number and its place in the list go up together.
+        for _, run in groupby(enumerate(lines), lambda place: place[1] - place[0]):
+            numbers = [number for _, number in run]
+            yield numbers[0], numbers[-1] + 1
 
     def _take_line(self, y: int, left: int, right: int) -> bool:
         spans = self._spans.get(y)

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from textual.app import App
 from textual.widget import Widget
 
-FIGURES_PER_SECOND = 5
+FIGURES_PER_SECOND = 4
 """A paint costs about the same for one line as for many, and every key waits for it."""
 
 _due: WeakKeyDictionary[App[Any], dict[Callable[[], object], Widget]] = WeakKeyDictionary()

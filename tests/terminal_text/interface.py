@@ -43,8 +43,8 @@ from tests.tui.fake_engine import FakeEngineClient, idle_status, listed, past_pi
 QUEUE_KEY, HISTORY_KEY = (
     action.keys[0] for name in ("queue", "history") for action in ACTIONS if action.name == name
 )
-_BEAT = 0.25
-"""The log is written at most five times a second."""
+_BEAT = 0.3
+"""The log is written at most four times a second."""
 
 
 class RefusingEngine(FakeEngineClient):
