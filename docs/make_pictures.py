@@ -43,7 +43,6 @@ async def draw(prompt: str, seed: int, light: bool) -> str:
     async with app.run_test(size=SIZE) as pilot:
         while not app.main.is_filled:
             await pilot.pause(0.05)
-        app.main.prompt.cursor_blink = False
         if light:
             app.action_toggle_theme()
         progress = app.main.run_view.progress

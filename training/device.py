@@ -13,17 +13,16 @@ from training.parallel import join
 def set_up(recipe: Recipe) -> None:
     """Join the other processes, if any; give torch the recipe's threads and fast products."""
     join(recipe)
-    if recipe.device == "cpu":
-        # Here heads are narrow and sequences short, for which the gradient of the fused attention
-        # takes a quarter of a step, and that of plain products next to nothing.
-        torch.backends.cuda.enable_flash_sdp(False)
+    # Heads are narrow and sequences short, for which the gradient of a CPU's fused attention takes
+    # a quarter of a step, and that of plain products next to nothing.
+    torch.backends.cuda.enable_flash_sdp(recipe.device != "cpu")
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)
     torch.set_float32_matmul_precision("high")
 
 
-def autocast(recipe: Recipe) -> AbstractContextManager[object]:
-    """The recipe's mixed precision, or none."""
+def autocast(recipe: Recipe, device: str | None = None) -> AbstractContextManager[object]:
+    """The recipe's mixed precision, or none, on its device or another."""
     if recipe.autocast is None:
         return nullcontext()
-    return torch.autocast(recipe.device, getattr(torch, recipe.autocast))
+    return torch.autocast(device or recipe.device, getattr(torch, recipe.autocast))

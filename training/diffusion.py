@@ -84,6 +84,8 @@ def train_diffusion(
         # A run that begins from exported weights has no moments yet.
         if "optimizer" in state:
             optimizer.load_state_dict(state["optimizer"])
+            for group in optimizer.param_groups:
+                group["fused"] = True
         spent, step = state["spent"], state["step"]
         batches.rng.seed(recipe.seed + workers() * step + rank())
     torch.manual_seed(recipe.seed + workers() * step + rank())

@@ -23,6 +23,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Key, Paste
 from textual.message import Message
 
 from sdtui.launcher import suspend_process
@@ -37,7 +38,7 @@ _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _READ_BYTES = 4096
 _MOST_WAITING_PER_CELL = 210
 """Characters; with more, the terminal is behind. What is painted when it has caught up must not put
-it behind again: half blocks take up to 40 a cell, and Sixel on top of them up to 160."""
+it behind again: half blocks take up to 40 a cell, a preview in Sixel on top of them up to 160."""
 _ASK_AGAIN_SECONDS = 10.0
 _LAST_ANSWER_SECONDS = 1.0
 _TICK_SECONDS = 0.1
@@ -79,6 +80,7 @@ class TerminalDriver(LinuxDriver):
         self._asks_again: asyncio.TimerHandle | None = None
         self.is_held = False
         self._launcher = os.getppid()
+        self._typed_at = monotonic()
         # Textual's own handlers stop the process in the middle of whatever it does.
         signal.signal(signal.SIGCONT, signal.SIG_DFL)
         self._loop.add_signal_handler(signal.SIGTSTP, self._suspend)
@@ -98,7 +100,8 @@ class TerminalDriver(LinuxDriver):
             when_behind=lambda behind: self._loop.call_soon_threadsafe(self._draw, behind),
         )
         self._output.start()
-        self._in_transit, self._unanswered, self._asks = InTransit(), 0, True
+        self._in_transit = self._in_transit.begin_again()
+        self._unanswered, self._asks = 0, True
         self._ask_if_worth_it()
         super().start_application_mode()
 
@@ -130,6 +133,11 @@ class TerminalDriver(LinuxDriver):
         return self._in_transit.allowance
 
     @property
+    def idle_seconds(self) -> float:
+        """How long nobody has typed."""
+        return monotonic() - self._typed_at
+
+    @property
     def round_trip(self) -> float:
         """What an answer takes when nothing was sent before it, as far as is known."""
         return self._in_transit.round_trip
@@ -156,6 +164,8 @@ class TerminalDriver(LinuxDriver):
                 if text := decode(typed):
                     goes_on = bool(select.select([self.fileno], [], [], 0)[0])
                     for event in with_bursts_as_pastes(parser.feed(text), goes_on):
+                        if isinstance(event, (Key, Paste)):
+                            self._typed_at = monotonic()
                         self.process_message(event)
             for event in parser.tick():
                 self.process_message(event)

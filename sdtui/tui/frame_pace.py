@@ -41,7 +41,6 @@ class FramePace:
         self._asked: TimerHandle | None = None
         self._asked_at = 0.0
         self._asked_whole = False
-        self._asked_size = 0
         self._terminal_answers = False
 
     def take(self, *, final: bool) -> None:
@@ -66,7 +65,7 @@ class FramePace:
         driver = self._widget.app._driver
         if driver is not None and not self._widget.app.is_headless:
             driver.write(_QUESTION)
-        self._asked_at, self._asked_whole, self._asked_size = monotonic(), whole, size
+        self._asked_at, self._asked_whole = monotonic(), whole
         if self._terminal_answers:
             self._asked = call_after(self._widget, _ANSWER_SECONDS, self._no_answer)
         else:
@@ -80,7 +79,7 @@ class FramePace:
             shortest: float = getattr(self._widget.app._driver, "round_trip", inf)
             self._link.round_trip = min(self._link.round_trip, shortest)
             if not self._asked_whole:
-                self._link.carried(monotonic() - self._asked_at, self._asked_size)
+                self._link.carried(monotonic() - self._asked_at)
             self.settle()
 
     def settle(self) -> None:

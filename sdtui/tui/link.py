@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Mapping
-from math import inf, sqrt
+from math import sqrt
 from time import monotonic
 
 from sdtui.errors import ParameterError
@@ -19,11 +19,6 @@ _SLOW_SECONDS, _QUICK_SECONDS = 0.5, 0.12
 of the bytes lies well between the two, so that a steady link has a steady size."""
 _SHRINK = 0.75
 _SMALLEST = 0.4
-_PICTURE_SECONDS = 2.0
-"""What a picture may take on the way, with all keys waiting behind it."""
-_BYTES_A_PIXEL = 3
-"""Of a PNG in base64, as Kitty is sent it. `training/contact_sheet.png` takes 1.2, and what is
-finer takes more."""
 
 
 def byte_limit(environment: Mapping[str, str] = os.environ) -> int:
@@ -49,7 +44,6 @@ class Link:
         self._clock = clock
         self._sent: deque[tuple[float, int]] = deque()
         self._free_at = 0.0
-        self._rates: deque[float] = deque(maxlen=8)
         self.round_trip = 0.0
         self.expect_other_pictures()
         self.join()
@@ -90,28 +84,18 @@ class Link:
         """How long the next frame has to wait for the limit."""
         return max(0.0, self._free_at - self._clock())
 
-    def carried(self, seconds: float, size: int) -> None:
-        """The terminal answered so long after a frame of changes in so many bytes was written.
+    def carried(self, seconds: float) -> None:
+        """The terminal answered so long after a frame of changes was written.
 
         A link too slow for the picture gets a smaller one: at a quarter of the size every frame
         still comes.
         """
         on_the_way = seconds - self.round_trip
-        self._rates.append(size / on_the_way if on_the_way > 0 else inf)
         if on_the_way > _SLOW_SECONDS:
             shrink = min(_SHRINK, sqrt(_SLOW_SECONDS / on_the_way))
             self.scale = max(_SMALLEST, self.scale * shrink)
         elif on_the_way < _QUICK_SECONDS:
             self.scale = min(1.0, self.scale / _SHRINK)
-
-    @property
-    def most_pixels(self) -> float:
-        """How many pixels of a picture the link takes in while a person waits for it.
-
-        Small frames tell little of what a link can carry, so that the best of the last ones counts.
-        """
-        rate = min(max(self._rates, default=inf), self._limit or inf)
-        return rate * _PICTURE_SECONDS / _BYTES_A_PIXEL
 
     @property
     def frames_per_second(self) -> float:

@@ -35,7 +35,7 @@ def on_beat(widget: Widget, paint: Callable[[], object]) -> None:
 def call_after(
     widget: Widget | App[Any], seconds: float, callback: Callable[[], object]
 ) -> asyncio.TimerHandle:
-    """Have `callback` called so much later, unless the widget has gone by then.
+    """Have `callback` called so much later, unless a widget has gone by then.
 
     For what happens at every step: one of Textual's timers is a task, and a message to its widget.
     """

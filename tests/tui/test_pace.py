@@ -40,7 +40,7 @@ async def test_what_is_told_something_when_its_screen_has_gone_leaves_nothing_be
         assert not figure.is_attached
 
         on_beat(figure, figure.refresh_figure)
-        await pilot.pause(0.3)
+        await pilot.pause(0.5)
         assert not figure.painted
         del figure
         while screen() is not None:
@@ -60,5 +60,5 @@ async def test_a_widget_is_painted_once_a_beat_also_after_another_screen_went() 
             on_beat(figure, figure.refresh_figure)
         while not figure.painted:
             await pilot.pause(0.05)
-        await pilot.pause(0.3)
+        await pilot.pause(0.5)
         assert figure.painted == 1

@@ -73,7 +73,6 @@ def screen(state: str, *, light: bool = False) -> tuple[SdtuiApp, Callable[[Pilo
 
     async def prepare(pilot: Pilot[None]) -> None:
         stage = Stage(app, engine, pilot)
-        app.main.prompt.cursor_blink = False
         app.main.panel.settings.values["seed"] = 42
         if light:
             app.action_toggle_theme()

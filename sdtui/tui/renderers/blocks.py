@@ -24,7 +24,7 @@ from sdtui.tui.renderers.thrift import with_few_colours
 
 _BYTES_A_CELL = 30
 _LITTLE = 4
-"""Of so many times as much as a link takes in at once, fewer bytes are no help to it."""
+"""What is a fourth of what the link takes in at once need not be fewer bytes."""
 _SKETCHED = 16
 """So many cells have one colour, from left to right and from top to bottom."""
 
@@ -85,7 +85,11 @@ _NOTHING = _Grid(
 
 
 class Blocks(ABC):
-    """Shows pictures in characters that divide a cell into `WIDE` by `HIGH` pixels."""
+    """Shows pictures in characters that divide a cell into `WIDE` by `HIGH` pixels.
+
+    Previews are written with few changes of colour, but where that is little for the link, unless
+    the renderer `spares_always`.
+    """
 
     name: ClassVar[str]
     is_scaled_by_terminal: ClassVar[bool] = False
@@ -95,7 +99,10 @@ class Blocks(ABC):
     CHARACTERS: ClassVar[str]
     """By shape: bit n says that pixel n, line by line, is ink."""
 
-    def __init__(self, color_system: str | None = "truecolor") -> None:
+    def __init__(
+        self, color_system: str | None = "truecolor", *, spares_always: bool = False
+    ) -> None:
+        self._spares_always = spares_always
         self._palette = PALETTES.get(color_system or "truecolor")
         palette = self._palette
         self._codes = Codes(palette.foreground, palette.background) if palette else TRUECOLOR
@@ -153,7 +160,7 @@ class Blocks(ABC):
         self._changed = visible & grid.differs(new)
         grid.take(new, visible)
         is_little = most < inf and np.count_nonzero(self._changed) * _LITTLE <= cells
-        if tolerance and self._palette is None and not is_little:
+        if tolerance and self._palette is None and (self._spares_always or not is_little):
             self._spare_colours(tolerance)
 
     def _spare_colours(self, tolerance: int) -> None:

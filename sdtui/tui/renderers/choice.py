@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sdtui.errors import ParameterError
+from sdtui.tui.link import byte_limit
 from sdtui.tui.renderers import Renderer
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class RendererChoice:
     def make(self, widget: Widget) -> Renderer:
         """A renderer for the terminal and the theme of a widget's app."""
         app = widget.app
+        has_limit = byte_limit() > 0
         color_system = app.console.color_system
         match self.name(no_color=app.no_color):
             case "ascii":
@@ -103,11 +105,11 @@ class RendererChoice:
             case "quadrant":
                 from sdtui.tui.renderers.quadrants import Quadrants
 
-                return Quadrants(color_system)
+                return Quadrants(color_system, spares_always=has_limit)
             case "sextant":
                 from sdtui.tui.renderers.sextants import Sextants
 
-                return Sextants(color_system)
+                return Sextants(color_system, spares_always=has_limit)
             case "kitty":
                 from sdtui.tui.renderers.kitty import Kitty
 
@@ -119,4 +121,4 @@ class RendererChoice:
             case _:
                 from sdtui.tui.renderers.half_blocks import HalfBlocks
 
-                return HalfBlocks(color_system)
+                return HalfBlocks(color_system, spares_always=has_limit)

@@ -12,7 +12,7 @@ import base64
 import io
 import random
 from collections.abc import Sequence
-from math import inf
+from math import inf, sqrt
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.strip import Strip
@@ -37,6 +37,11 @@ F82-F83 F86-F87 135D-135F 17DD 193A 1A17 1A75-1A7C 1B6B 1B6D-1B73 1CD0-1CD2 1CDA
 10A0F 10A38 1D185-1D189 1D1AA-1D1AD 1D242-1D244
 """
 """The code points of the marks that stand for the numbers from 0, as the protocol lists them."""
+MOMENTS = 4
+"""The picture takes so many of the moments in which keys are to be echoed: about a third of a
+second. A finer one follows when nobody types."""
+_MUCH = 3
+"""With so many times more to be sent at once, a finer one is worth it."""
 _CHUNK = 4096
 """The protocol's longest piece of a picture, in characters of base64."""
 _DEFAULT_CELL = (10, 20)
@@ -101,6 +106,7 @@ class Kitty:
         self._frame: Frame | None = None
         self._cells = (0, 0)
         self._exact = True
+        self._most = inf
         self.is_sent = True
         self._strips: list[Strip] = []
 
@@ -116,6 +122,7 @@ class Kitty:
         self._cells = columns, rows
         self._frame = frame
         self._exact = not tolerance
+        self._most = 0.0
         self.is_sent = False
         self._strips = []
 
@@ -132,15 +139,19 @@ class Kitty:
 
     def changes(self, column: int, row: int, most: float = inf) -> str | None:
         """The pixels; the cells stay as they are."""
-        return self.overlay(column, row)
+        return self.overlay(column, row, most)
 
     def overlay(self, column: int, row: int, most: float = inf) -> str:
-        """The pixels, unless the terminal has them."""
-        if self._frame is None or self.is_sent:
+        """The pixels, unless the terminal has them; of a picture that is too much, fewer.
+
+        Once more is to be sent at once, it is sent again, with as many as it may then have.
+        """
+        if self._frame is None or self.is_sent or most < _MUCH * self._most:
             return ""
-        self.is_sent = True
         columns, rows = self._cells
-        data = base64.b64encode(self._png(self._frame)).decode()
+        data, is_whole = self._data(most * MOMENTS)
+        self.is_sent = is_whole or not self._exact or self._most > 0
+        self._most = most
         chunks = [data[start : start + _CHUNK] for start in range(0, len(data), _CHUNK)]
         keys = f"a=T,U=1,f=100,q=2,i={self._image},c={columns},r={rows},"
         last = len(chunks) - 1
@@ -153,16 +164,24 @@ class Kitty:
         """Let the terminal forget the picture."""
         return self._command(f"a=d,d=I,q=2,i={self._image}") if self._frame else ""
 
-    def _png(self, frame: Frame) -> bytes:
+    def _data(self, most: float) -> tuple[str, bool]:
+        """A PNG in at most so many characters, and whether it has all the pixels it can have."""
+        assert self._frame is not None
         columns, rows = self._cells
-        width = min(frame.width, columns * self._cell[0])
-        height = min(frame.height, rows * self._cell[1])
-        picture = scaled(frame, width, height)
-        if not self._exact:
-            picture = picture.point(_STEPS)
-        file = io.BytesIO()
-        picture.save(file, "PNG")
-        return file.getvalue()
+        width = min(self._frame.width, columns * self._cell[0])
+        height = min(self._frame.height, rows * self._cell[1])
+        share = 1.0
+        while True:
+            size = max(1, int(width * share)), max(1, int(height * share))
+            picture = scaled(self._frame, *size)
+            if not self._exact:
+                picture = picture.point(_STEPS)
+            file = io.BytesIO()
+            picture.save(file, "PNG")
+            data = base64.b64encode(file.getvalue()).decode()
+            if len(data) <= most or size == (1, 1):
+                return data, share == 1.0
+            share *= 0.95 * sqrt(most / len(data))
 
     def _command(self, keys: str, payload: str = "") -> str:
         command = f"\x1b_G{keys};{payload}\x1b\\"

@@ -55,12 +55,11 @@ def cut(
     return _frame(_image(frame).resize(size, how, box=box))
 
 
-def coarser(frame: Frame, most_pixels: float) -> Frame:
-    """The frame with at most so many pixels, in the same shape as far as that goes."""
-    share = math.sqrt(most_pixels / (frame.width * frame.height))
-    if share >= 1:
+def coarser(frame: Frame, scale: float) -> Frame:
+    """The frame with so many times as many pixels each way, but never more than it has."""
+    if scale >= 1:
         return frame
-    size = max(1, int(frame.width * share)), max(1, int(frame.height * share))
+    size = max(1, int(frame.width * scale)), max(1, int(frame.height * scale))
     return _frame(_image(frame).resize(size, Image.Resampling.BOX))
 
 

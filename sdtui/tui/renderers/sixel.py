@@ -84,12 +84,13 @@ class Sixel:
         self._frame: Frame | None = None
         self._cells = (0, 0)
         self._tolerance = 0
-        self._most = inf
+        self._most = self._known_most = inf
         self._missing: set[int] = set()
         self._strips: list[Strip] = []
         self._is_sketch = False
         self._palette: Palette | None = None
         self._blocks: dict[int, Image.Image] = {}
+        self._fineness = 0
         self._preview: HalfBlocks | None = None
 
     @property
@@ -112,13 +113,17 @@ class Sixel:
     ) -> None:
         """Take the frame as the one to send, or go on with it where it is that already."""
         self._most = most
-        if tolerance and self._is_slow(columns * rows, most):
+        if most < inf:
+            self._known_most = most
+        if tolerance and self._is_slow(columns * rows):
             if self._preview is None:
+                self._forget()
                 # It knows of no cells yet, and so will write over all pixels.
-                self._preview, self._frame = HalfBlocks(), None
+                self._preview = HalfBlocks()
             self._preview.draw(frame, columns, rows, tolerance, most)
             return
-        self._preview = None
+        if self._preview is not None:
+            self._forget()
         if self._is_sketch:
             self._strips, self._is_sketch = [], False
         if frame is self._frame and ((columns, rows), tolerance) == (self._cells, self._tolerance):
@@ -128,17 +133,22 @@ class Sixel:
         self._strips = []
         self._palette = None
         self._blocks.clear()
+        self._fineness = 0
 
-    def _is_slow(self, cells: int, most: float) -> bool:
+    def _is_slow(self, cells: int) -> bool:
         """Whether a usual preview in pixels would take too long.
 
-        Once it would, the link has to be a good deal quicker: what is measured of it wavers. A
-        `most` without end says nothing of it: the compositor asks for all at once.
+        Once it would, the link has to be a good deal quicker: what is measured of it wavers. Where
+        all is asked for at once, as by the compositor, that says nothing of the link.
         """
-        if most == inf:
-            return self._preview is not None
         least = cells * USUAL_PER_CELL / PREVIEW_MOMENTS
-        return most < (2 * least if self._preview else least)
+        return self._known_most < (2 * least if self._preview else least)
+
+    def _forget(self) -> None:
+        """Nothing is drawn."""
+        self._frame = self._preview = self._palette = None
+        self._strips = []
+        self._blocks.clear()
 
     def strips(self) -> Sequence[Strip]:
         """Half blocks, for a moment or for as long as something lies over the picture."""
@@ -203,11 +213,13 @@ class Sixel:
         if band.stop == self._cells[1]:
             # A line of sixels that reached below the last cell would scroll the screen.
             bottom = max(top + LINE, bottom - (bottom - top) % LINE)
-        for block in BLOCKS:
-            picture = self._in_blocks(block)
+        # Most bands are about as fine as the one above: few have to be encoded many times.
+        for number in range(max(0, self._fineness - 1), len(BLOCKS)):
+            picture = self._in_blocks(BLOCKS[number])
             sequence = encode(picture.crop((0, top, picture.width, bottom)), self._colours)
             if len(sequence) <= most:
                 break
+        self._fineness = number
         return sequence
 
     def _in_blocks(self, block: int) -> Image.Image:

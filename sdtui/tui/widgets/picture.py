@@ -63,9 +63,8 @@ class Picture(Vertical):
     def show(self, shot: Shot, view: View, room: Size, link: Link, *, exact: bool = True) -> None:
         """Show `shot` through `view` in at most so many cells.
 
-        Unless `exact`, it is as small as the link needs it. Where the terminal scales the picture,
-        it has fewer pixels for that, and a fitted one never more than the link takes in; elsewhere
-        it has fewer cells.
+        Unless `exact`, it is as small as the link needs it: it has fewer pixels where the terminal
+        scales the picture, and elsewhere fewer cells.
         """
         self.shot = shot
         self.canvas.display = True
@@ -82,9 +81,8 @@ class Picture(Vertical):
         window = view.window(*shot.size, pane)
         ground = self.background_colors[1].rgb
         frame = cut(shot.frame, window, shot.size, pane.pixels, ground)
-        if is_scaled and not view.exact:
-            fewer = frame.width * frame.height * scale**2
-            frame = coarser(frame, min(fewer, link.most_pixels))
+        if is_scaled:
+            frame = coarser(frame, scale)
         self.canvas.show(frame, window.columns, window.rows, exact=exact)
 
     def clear(self) -> None:

@@ -17,7 +17,10 @@ TOLERANCE = 8
 _WAIT_SECONDS = 0.03
 """Between two parts of a picture that comes little by little."""
 _HELD_SECONDS = 0.2
-"""Between two looks whether the terminal has come as far as it should have."""
+"""Between two looks whether the terminal has come as far as it should have, or nobody types."""
+_IDLE_SECONDS = 1.0
+_PATIENCE = 6
+"""So many times as much may be sent at once while nobody types."""
 
 Painted = Callable[[int, bool], object]
 """Is told that what was not on the screen before was just written to it.
@@ -55,7 +58,7 @@ class PixelCanvas(Widget):
         self._frame: Frame | None = None
         self._painted: Frame | None = None
         self._drawn: tuple[Frame, int, int] | None = None
-        self._tolerance = 0
+        self._tolerance = self._drawn_with = 0
         self._pause: Timer | None = None
 
     def on_mount(self) -> None:
@@ -109,7 +112,8 @@ class PixelCanvas(Widget):
 
     def _wait(self) -> None:
         if self._pause is None:
-            seconds = _HELD_SECONDS if self._is_held else _WAIT_SECONDS
+            is_little_by_little = not (self._is_held or self.renderer.is_scaled_by_terminal)
+            seconds = _WAIT_SECONDS if is_little_by_little else _HELD_SECONDS
             self._pause = self.set_timer(seconds, self._go_on)
 
     def _wait_for_the_rest(self) -> None:
@@ -126,8 +130,12 @@ class PixelCanvas(Widget):
     @property
     def _most(self) -> float:
         """How many bytes may be written now without a key having to wait for them."""
-        most: float = getattr(self.app._driver, "allowance", inf)
-        return most
+        driver = self.app._driver
+        most: float = getattr(driver, "allowance", inf)
+        # A picture that the terminal scales comes in one piece, and no other follows at once.
+        is_one_piece = self.renderer.is_scaled_by_terminal and not self._tolerance
+        is_idle = getattr(driver, "idle_seconds", 0.0) > _IDLE_SECONDS
+        return most * _PATIENCE if is_one_piece and is_idle else most
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The lines of `crop`."""
@@ -152,8 +160,8 @@ class PixelCanvas(Widget):
     def _draw(self, frame: Frame, most: float) -> bool:
         """Take the frame in, or more of it; whether there was anything to take."""
         drawn = (frame, *self.size)
-        if self._drawn is None or drawn != self._drawn:
-            self._drawn = drawn
+        if drawn != self._drawn or self._tolerance != self._drawn_with:
+            self._drawn, self._drawn_with = drawn, self._tolerance
         elif self.renderer.is_whole:
             return False
         self.renderer.draw(*self._drawn, self._tolerance, most)

@@ -71,8 +71,9 @@ class Preview(Container):
     """
 
     class FramePainted(Message):
-        """A preview is done with, shown or overtaken, the screen is told; another may be sent.
+        """A preview is done with, shown or overtaken, and another one may be sent.
 
+        Only the preview's own screen is told, and what is above it.
         It is posted once for what `show_frame` was given since the last one. Where the terminal
         answers questions, it comes when the terminal has taken the frame in; while the pane is
         hidden, it does not come at all.
@@ -292,7 +293,8 @@ class Preview(Container):
 
     def _ask_for_another(self) -> None:
         # The containers in between have nothing to say to it.
-        self.screen.post_message(self.FramePainted())
+        if self.is_attached:
+            self.screen.post_message(self.FramePainted())
 
     def _say(self, lines: list[Content], caption: str) -> None:
         self._drop_waiting()

@@ -49,6 +49,7 @@ class Viewer(Horizontal):
         self._link = link
         self._room = Size(0, 0)
         self._beside_bytes = 0
+        self._exact = True
         self._words = ""
         self.view = FITTED
         self.is_full = self.is_double = False
@@ -71,7 +72,8 @@ class Viewer(Horizontal):
     def show(self, shot: Shot, *, exact: bool) -> None:
         """Show another shot; unless `exact`, no larger than the link carries in time."""
         self._picture.shot = shot
-        self.place(exact=exact)
+        self._exact = exact
+        self.place()
 
     def clear(self) -> None:
         """Show nothing."""
@@ -108,9 +110,9 @@ class Viewer(Horizontal):
             pane = self._picture.pane(self._room_of_one)
             self.look(self.view.panned(right, down, *self.shot.size, pane))
 
-    def place(self, *, exact: bool = True) -> None:
+    def place(self) -> None:
         """Bring what is shown to its place and size."""
-        shot = self.shot
+        shot, exact = self.shot, self._exact
         if shot is None:
             return
         self.display = True

@@ -58,6 +58,32 @@ def test_kitty_gets_no_more_pixels_than_it_has() -> None:
     assert picture.size == (90, 90)
 
 
+def test_kitty_gets_a_picture_that_keys_need_not_wait_for_and_once_a_finer_one() -> None:
+    renderer = Kitty((9, 18))
+    renderer.draw(noise(128, 128), 40, 20)
+
+    sizes, sent = [], []
+    for most in (2_000, 2_000, 5_000, 12_000, 100_000):
+        if part := renderer.changes(0, 0, most):
+            sizes.append(picture_of(part)[1].size[0])
+            sent.append((len(part), renderer.is_sent))
+    assert 20 < sizes[0] < 0.5 * sizes[1] < 64
+    assert sent[0][0] < 4 * 2_000 + 200
+    assert sent[1][0] < 4 * 12_000 + 500
+    assert [is_sent for _, is_sent in sent] == [False, True]
+
+
+def test_kitty_gets_a_preview_once_and_a_small_picture_at_once() -> None:
+    renderer = Kitty((9, 18))
+    renderer.draw(noise(128, 128), 40, 20, 8)
+    assert picture_of(renderer.changes(0, 0, 2_000) or "")[1].size < (128, 128)
+    assert renderer.is_sent
+
+    renderer.draw(noise(16, 16), 40, 20)
+    assert picture_of(renderer.changes(0, 0, 2_000) or "")[1].size == (16, 16)
+    assert renderer.is_sent
+
+
 def test_a_preview_is_sent_in_coarser_colours_and_the_picture_exactly() -> None:
     renderer = Kitty()
     frame = noise(16, 16)

@@ -218,6 +218,48 @@ def test_a_rate_that_wavers_does_not_take_previews_from_one_kind_to_the_other() 
     assert "\x1bP" in (renderer.changes(0, 0, 3 * enough) or "")
 
 
+def test_a_preview_below_a_dialog_is_not_in_pixels_when_that_goes() -> None:
+    renderer, slow = Sixel(CELL), 4_000
+    renderer.draw(painting(), COLUMNS, ROWS, 0, slow)
+    while not renderer.is_sent:
+        renderer.changes(0, 0, slow)
+    # The compositor asks for all of it, whatever the link can do.
+    renderer.draw(noise(128), COLUMNS, ROWS, 8, inf)
+    renderer.strips()
+    assert renderer.overlay(0, 0, slow) == ""
+    assert "\x1bP" not in (renderer.changes(0, 0, slow) or "")
+
+
+async def test_a_picture_that_is_its_last_preview_comes_in_pixels_too(
+    stage: type[App[None]], preview: Preview
+) -> None:
+    async with stage(preview).run_test(size=(COLUMNS, ROWS)) as pilot:
+        wire = Wire(pilot, 20_000)
+        for final in (False, True):
+            assert wire.parts == []
+            preview.show_frame(painting().rgb, 128, 128, final=final)
+            canvas = preview.query_one(PixelCanvas)
+            while canvas.frame is None or not (final or canvas.renderer.is_sent):
+                await pilot.pause(0.01)
+        while not wire.parts:
+            await pilot.pause(0.01)
+
+
+async def test_a_preview_stays_one_at_another_size(
+    stage: type[App[None]], preview: Preview
+) -> None:
+    async with stage(preview).run_test(size=(COLUMNS, ROWS)) as pilot:
+        wire = Wire(pilot, 4_000)
+        preview.show_frame(painting().rgb, 128, 128)
+        canvas = preview.query_one(PixelCanvas)
+        while canvas.frame is None or not canvas.renderer.is_sent:
+            await pilot.pause(0.01)
+        await pilot.resize_terminal(COLUMNS - 10, ROWS - 8)
+        while canvas.size.height != ROWS - 8 or not canvas.renderer.is_sent:
+            await pilot.pause(0.01)
+        assert wire.parts == []
+
+
 async def test_previews_are_as_large_as_the_pane_and_the_picture_comes_in_pixels(
     stage: type[App[None]], preview: Preview
 ) -> None:
