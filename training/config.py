@@ -1,7 +1,7 @@
 """What a training run is made of: sizes, budgets and rates, as named recipes.
 
-`toy` runs in seconds, `cpu` in two to three hours on two cores, `cpu-styles` in seven to eight
-(less from the weights of `cpu`), `h100` in about twenty minutes on one GPU. `toy-compiled` tries
+`toy` runs in seconds, `cpu` and `cpu-styles` in two to three hours on two cores (the latter in less
+from the weights of the former), `h100` in about twenty minutes on one GPU. `toy-compiled` tries
 what the last two have more than `cpu`: torch.compile and bfloat16.
 """
 
