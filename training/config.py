@@ -1,7 +1,7 @@
 """What a training run is made of: sizes, budgets and rates, as named recipes.
 
-`toy` runs in seconds, `cpu` and `cpu-styles` in two to three hours on two cores (the latter in less
-from the weights of the former), `h100` in about twenty minutes on one GPU. `toy-compiled` tries
+`toy` runs in seconds, `cpu` in two to three hours on two cores, `cpu-styles` in six (in five from
+the weights of `cpu`), `h100` in about twenty minutes on one GPU. `toy-compiled` tries
 what the last two have more than `cpu`: torch.compile and bfloat16.
 """
 
@@ -139,7 +139,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="cpu-styles",
             vae=VAERecipe(minutes=40),
-            diffusion=DiffusionRecipe(minutes=93, captions=32),
+            diffusion=DiffusionRecipe(minutes=300, captions=32),
             classifier=ClassifierRecipe(steps=3000),
             styles=tuple(STYLES),
             places=tuple(PLACES),
