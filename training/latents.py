@@ -30,7 +30,7 @@ class EncodedThings:
         return 1 / float(self.std.square().mean().sqrt())
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def encode_things(vae: AutoencoderKL, things: Things, recipe: Recipe) -> EncodedThings:
     """Encode all pairs with an autoencoder that is not balanced yet.
 
