@@ -42,14 +42,11 @@ class InTransit:
         self._asked: int | None = None
         self._asked_since = 0.0
         self._answered_at = 0.0
-        self._asked_at = 0.0
         self._asked_piece = 0
-        self._asked_has_gaps = False
         self._unasked = 0
         self._unasked_since = 0.0
         self._piece = 0
         self._piece_since = 0.0
-        self._has_gaps = False
         self._wrote_at = 0.0
 
     def begin_again(self) -> InTransit:
@@ -61,11 +58,10 @@ class InTransit:
     def wrote(self, size: int) -> None:
         """So many bytes were written."""
         now = self._clock()
-        has_paused = now - self._wrote_at > _AT_ONCE_SECONDS
-        if not self._piece or (has_paused and self._asked is None):
-            self._piece, self._piece_since, self._has_gaps = 0, now, False
-        elif has_paused:
-            self._has_gaps = True
+        # What is written while something is on the way most often follows it without a pause.
+        has_paused = self._asked is None and now - self._wrote_at > _AT_ONCE_SECONDS
+        if has_paused or not self._piece:
+            self._piece, self._piece_since = 0, now
         self._piece += size
         self._wrote_at = now
         is_old = self._asked is None and now - self._unasked_since > _LATE_SECONDS
@@ -93,10 +89,8 @@ class InTransit:
     def asked(self) -> None:
         """A question was written behind all that was."""
         self._asked, self._unasked = self._unasked, 0
-        self._asked_at = self._clock()
-        self._asked_since = self._piece_since if self._asked else self._asked_at
+        self._asked_since = self._piece_since if self._asked else self._clock()
         self._asked_piece, self._piece = self._piece, 0
-        self._asked_has_gaps = self._has_gaps
 
     def answered(self, at: float | None = None, *, measure: bool = True) -> None:
         """The terminal has come as far as the question; its answer came `at` a time, or now.
@@ -106,24 +100,21 @@ class InTransit:
         if self._asked is None:
             return
         now = self._clock() if at is None else at
-        if now < self._asked_at:
+        if now < self._asked_since:
             # To an earlier question, of which it was too late to hear.
             return
         if not measure:
             self._asked, self._answered_at = None, now
             return
-        seconds = now - self._asked_at
+        seconds = now - self._asked_since
         if self._round_trip is None or seconds < self._round_trip:
             self._round_trip = seconds
         elif self._asked_piece >= _WORTH_A_QUESTION:
             # What waited behind something else began to come when that had come.
-            before_it_came = now - self._asked_since - self._round_trip
-            on_the_link = min(before_it_came, now - self._answered_at)
+            on_the_link = min(seconds - self._round_trip, now - self._answered_at)
             rate = self._asked_piece / max(on_the_link, _SHORTEST_SECONDS)
             before = rate if self._rate is None else self._rate
-            # With gaps in between, the link may have been idle for a part of that time.
-            if not self._asked_has_gaps or rate > before:
-                self._rate = _MEMORY * before + (1 - _MEMORY) * rate
+            self._rate = _MEMORY * before + (1 - _MEMORY) * rate
         self._asked = None
         self._answered_at = now
 
@@ -137,7 +128,7 @@ class InTransit:
         """Whether to draw nothing before the next answer: too many bytes, or it comes too late."""
         if self._round_trip is None or self._asked is None:
             return False
-        seconds = self._clock() - self._asked_at - self._round_trip
+        seconds = self._clock() - self._asked_since - self._round_trip
         # Twice as much is on the way while nothing waits, but what is painted next may be large.
         moving = 0.0 if self._rate is None else self._rate * self._round_trip / 2
         is_much = self._asked + self._unasked > moving + self.allowance

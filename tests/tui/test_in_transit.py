@@ -115,27 +115,6 @@ def test_pieces_with_pauses_between_them_say_nothing_of_a_quick_links_rate() -> 
     assert terminal.in_transit.allowance == before
 
 
-@pytest.mark.parametrize("size", [2_500, 20_000])
-def test_a_quick_link_with_a_long_way_is_not_taken_for_a_slow_one(size: int) -> None:
-    terminal = SlowTerminal(5_000_000)
-    for _ in range(5):
-        terminal.take(20_000)
-
-    # Something is written all the time, and so there is always a question on the way.
-    answers: list[float] = []
-    for _ in range(300):
-        terminal.clock.now += 0.01
-        while answers and answers[0] <= terminal.clock.now:
-            terminal.in_transit.answered(answers.pop(0))
-        terminal.in_transit.wrote(size // 10)
-        assert not terminal.in_transit.is_too_much
-        if terminal.in_transit.wants_to_ask:
-            terminal.in_transit.asked()
-            answers.append(terminal.clock.now + ROUND_TRIP + 0.001)
-
-    assert terminal.in_transit.allowance > 100_000
-
-
 def test_an_answer_that_came_before_the_question_is_none_to_it() -> None:
     terminal = SlowTerminal(1_000_000)
     came = terminal.clock.now + 0.1
