@@ -15,7 +15,6 @@ import sys
 import termios
 import threading
 from codecs import getincrementaldecoder
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +29,7 @@ from sdtui.launcher import suspend_process
 from sdtui.tui.few_styles import with_few_styles
 from sdtui.tui.in_transit import QUESTION, InTransit
 from sdtui.tui.terminal_input import InputParser, with_bursts_as_pastes
+from sdtui.tui.terminal_output import TerminalOutput
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -92,7 +92,7 @@ class TerminalDriver(LinuxDriver):
         terminal = sys.__stdout__
         assert terminal is not None, "the interface has a terminal"
         # Textual's writer is started too, and stays idle.
-        self._output = _Output(
+        self._output = TerminalOutput(
             terminal.fileno(),
             terminal.encoding,
             most_waiting=lambda: self._app.size.area * _MOST_WAITING_PER_CELL,
@@ -259,80 +259,3 @@ class TerminalDriver(LinuxDriver):
         if number == signal.SIGHUP:
             self._is_gone = True
         self.send_message(self.Signalled(number))
-
-
-class _Output(threading.Thread):
-    """Writes what it is given, in order; once the terminal is gone, it goes nowhere.
-
-    `when_gone` is called once then; `when_behind` with True when more than `most_waiting` waits
-    because the terminal takes nothing, and with False when all of it has been taken. Both from any
-    thread.
-    """
-
-    def __init__(
-        self,
-        descriptor: int,
-        encoding: str,
-        *,
-        most_waiting: Callable[[], int],
-        when_gone: Callable[[], object],
-        when_behind: Callable[[bool], object],
-    ) -> None:
-        super().__init__(name="terminal-output", daemon=True)
-        self._descriptor = descriptor
-        self._encoding = encoding
-        self._most_waiting = most_waiting
-        self._when_gone = when_gone
-        self._when_behind = when_behind
-        self._changed = threading.Condition()
-        self._waiting: list[str] = []
-        self._is_behind = False
-        self._is_finishing = False
-
-    def write(self, text: str) -> None:
-        """Add text to what waits; returns at once."""
-        with self._changed:
-            self._waiting.append(text)
-            if not self._is_behind and sum(map(len, self._waiting)) > self._most_waiting():
-                self._is_behind = True
-                self._when_behind(True)
-            self._changed.notify()
-
-    def finish(self) -> None:
-        """Return when everything is written."""
-        with self._changed:
-            self._is_finishing = True
-            self._changed.notify()
-        self.join()
-
-    def run(self) -> None:
-        """Write until `finish`."""
-        is_gone = False
-        while (text := self._next()) is not None:
-            if not is_gone:
-                try:
-                    self._send(text.encode(self._encoding, "backslashreplace"))
-                except OSError:
-                    is_gone = True
-                    self._when_gone()
-
-    def _next(self) -> str | None:
-        """All that waits, or None when nothing more will come."""
-        with self._changed:
-            if self._is_behind and not self._waiting:
-                self._is_behind = False
-                self._when_behind(False)
-            self._changed.wait_for(lambda: self._waiting or self._is_finishing)
-            if not self._waiting:
-                return None
-            text = "".join(self._waiting)
-            self._waiting.clear()
-            return text
-
-    def _send(self, data: bytes) -> None:
-        while data:
-            try:
-                data = data[os.write(self._descriptor, data) :]
-            except BlockingIOError:
-                # Another program that shares the terminal has told it not to block.
-                select.select([], [self._descriptor], [])

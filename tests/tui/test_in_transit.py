@@ -8,12 +8,18 @@ from sdtui.tui.in_transit import InTransit
 from tests.tui.slow_terminal import ROUND_TRIP, Clock, SlowTerminal
 
 
-@pytest.mark.parametrize("rate", [50_000, 250_000, 5_000_000])
-def test_what_may_be_on_the_way_is_what_the_link_carries_in_a_moment(rate: float) -> None:
+def well_known(rate: float) -> SlowTerminal:
+    """A terminal of whose link enough has been measured."""
     terminal = SlowTerminal(rate)
     assert terminal.in_transit.allowance == float("inf")
     for _ in range(10):
         terminal.take(20_000)
+    return terminal
+
+
+@pytest.mark.parametrize("rate", [50_000, 250_000, 5_000_000])
+def test_what_may_be_on_the_way_is_what_the_link_carries_in_a_moment(rate: float) -> None:
+    terminal = well_known(rate)
 
     assert terminal.in_transit.allowance == pytest.approx(rate * 0.08, rel=0.2)
     terminal.in_transit.wrote(int(rate * ROUND_TRIP / 2))
@@ -66,9 +72,7 @@ def test_small_things_are_not_asked_about() -> None:
 
 
 def test_a_question_that_came_back_sooner_than_any_says_nothing_of_the_rate() -> None:
-    terminal = SlowTerminal(50_000)
-    for _ in range(5):
-        terminal.take(20_000)
+    terminal = well_known(50_000)
     before = terminal.in_transit.allowance
 
     terminal.in_transit.wrote(5_000)
@@ -80,9 +84,7 @@ def test_a_question_that_came_back_sooner_than_any_says_nothing_of_the_rate() ->
 
 
 def test_little_things_at_long_intervals_hold_nothing_back() -> None:
-    terminal = SlowTerminal(50_000)
-    for _ in range(5):
-        terminal.take(20_000)
+    terminal = well_known(50_000)
     before = terminal.in_transit.allowance
 
     for _ in range(30):
@@ -97,9 +99,7 @@ def test_little_things_at_long_intervals_hold_nothing_back() -> None:
 
 
 def test_pieces_with_pauses_between_them_say_nothing_of_a_quick_links_rate() -> None:
-    terminal = SlowTerminal(5_000_000)
-    for _ in range(5):
-        terminal.take(20_000)
+    terminal = well_known(5_000_000)
     before = terminal.in_transit.allowance
 
     for _ in range(60):
@@ -131,9 +131,7 @@ def test_an_answer_that_came_before_the_question_is_none_to_it() -> None:
 
 
 def test_what_is_known_of_the_link_outlives_a_pause_and_what_is_on_the_way_does_not() -> None:
-    terminal = SlowTerminal(50_000)
-    for _ in range(10):
-        terminal.take(20_000)
+    terminal = well_known(50_000)
     terminal.in_transit.wrote(40_000)
     terminal.in_transit.asked()
     assert terminal.in_transit.is_too_much
@@ -145,9 +143,7 @@ def test_what_is_known_of_the_link_outlives_a_pause_and_what_is_on_the_way_does_
 
 
 def test_an_answer_counts_from_when_it_came_however_late_it_is_heard_of() -> None:
-    terminal = SlowTerminal(1_000_000)
-    for _ in range(10):
-        terminal.take(20_000)
+    terminal = well_known(1_000_000)
     before = terminal.in_transit.allowance
 
     for _ in range(5):
@@ -161,9 +157,7 @@ def test_an_answer_counts_from_when_it_came_however_late_it_is_heard_of() -> Non
 
 
 def test_an_answer_that_may_be_an_earlier_ones_teaches_nothing_and_frees_the_way() -> None:
-    terminal = SlowTerminal(50_000)
-    for _ in range(10):
-        terminal.take(20_000)
+    terminal = well_known(50_000)
     allowance = terminal.in_transit.allowance
     terminal.in_transit.wrote(40_000)
     terminal.in_transit.asked()

@@ -122,18 +122,13 @@ class Sixel:
                 self._preview = HalfBlocks()
             self._preview.draw(frame, columns, rows, tolerance, most)
             return
-        if self._preview is not None:
-            self._forget()
         if self._is_sketch:
             self._strips, self._is_sketch = [], False
         if frame is self._frame and ((columns, rows), tolerance) == (self._cells, self._tolerance):
             return
+        self._forget()
         self._frame, self._cells, self._tolerance = frame, (columns, rows), tolerance
         self._missing = set(range(rows))
-        self._strips = []
-        self._palette = None
-        self._blocks.clear()
-        self._fineness = 0
 
     def _is_slow(self, cells: int) -> bool:
         """Whether a usual preview in pixels would take too long.
@@ -145,10 +140,11 @@ class Sixel:
         return self._known_most < (2 * least if self._preview else least)
 
     def _forget(self) -> None:
-        """Nothing is drawn."""
+        """Nothing is drawn, neither in pixels nor in half blocks."""
         self._frame = self._preview = self._palette = None
         self._strips = []
         self._blocks.clear()
+        self._fineness = 0
 
     def strips(self) -> Sequence[Strip]:
         """Half blocks, for a moment or for as long as something lies over the picture."""
