@@ -1,4 +1,4 @@
-"""The preview pane on a terminal's screen, in half blocks."""
+"""The picture on a terminal's screen: in the preview pane's half blocks, or over it in Sixel."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ from PIL import Image
 
 from sdtui.tui.renderers import Frame, fit
 from sdtui.tui.renderers.scaling import scaled
+from tests.tui.widgets.sixel_screen import SixelScreen
 
 _TITLE = "╭─ preview"
+_CELL = (10, 20)
+"""In pixels, of a terminal that does not say how large its cells are."""
+_MEAN_OFF = 8
+"""Of 255: what 255 colours, and over a slow link blocks of pixels, may be off in the mean."""
 
 
 def picture_in(screen: pyte.Screen) -> np.ndarray:
@@ -39,6 +44,20 @@ def shows_exactly(screen: pyte.Screen, path: Path) -> bool:
     left, top = (columns - wide) // 2, (rows - high) // 2
     shown = pane[top : top + high, left : left + wide]
     return bool((shown == picture.reshape(high, 2, wide, 3).swapaxes(1, 2)).all())
+
+
+def shows_in_sixel(output: bytes, columns: int, lines: int, path: Path) -> bool:
+    """Whether all that was written to a terminal shows this picture, whole, in its pixels."""
+    screen = SixelScreen(columns, lines, _CELL)
+    screen.show(output.decode(errors="replace"))
+    rows, places = np.nonzero(screen.pixels.min(axis=2) >= 0)
+    if not len(rows):
+        return False
+    shown = screen.pixels[rows[0] : rows[-1] + 1, places.min() : places.max() + 1]
+    with Image.open(path) as image:
+        rgb = image.convert("RGB")
+    picture = scaled(Frame(rgb.tobytes(), *rgb.size), shown.shape[1], shown.shape[0])
+    return bool(shown.min() >= 0 and np.abs(shown - np.asarray(picture)).mean() <= _MEAN_OFF)
 
 
 def _pixels(cell: pyte.screens.Char) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
 from training import prepare
@@ -22,6 +24,17 @@ EMOJI = (
     ("1F34E", "red apple", 4, ["fruit"]),
     ("1F1E8", "flag: Chad", 9, ["chad", "TD"]),
 )
+
+
+@pytest.fixture(autouse=True)
+def settings_of_torch() -> Iterator[None]:
+    """What a whole run sets for its process counts for no other test."""
+    precision, threads = torch.get_float32_matmul_precision(), torch.get_num_threads()
+    is_fused = torch.backends.cuda.flash_sdp_enabled()
+    yield
+    torch.set_float32_matmul_precision(precision)
+    torch.set_num_threads(threads)
+    torch.backends.cuda.enable_flash_sdp(is_fused)
 
 
 def svg_body(radius: int, colour: str) -> str:

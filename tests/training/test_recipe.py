@@ -151,8 +151,9 @@ def test_a_recipe_of_one_style_and_place_encodes_the_pictures_as_they_are(things
     mean, std = latents.mean((0, 1, 3, 4)), latents.std((0, 1, 3, 4))
     encoded = encode_things(vae, things, replace(TOY, places=(CENTRED,)))
     expected = (latents - mean.view(-1, 1, 1)) / std.view(-1, 1, 1)
-    # Where a processor has fast products in bfloat16, "high" precision may use them.
-    torch.testing.assert_close(encoded.latents, expected, atol=0.02, rtol=0.02)
+    # With channels last, torch's group norm sums in another order, which tells on plain grounds.
+    torch.testing.assert_close(encoded.latents, expected, atol=0.01, rtol=0)
+    assert (encoded.latents - expected).abs().mean() < 1e-3
 
 
 def test_captions_are_the_same_for_the_same_seed(data: Path) -> None:
