@@ -96,7 +96,8 @@ def test_the_style_sheets_are_found_beside_the_package_first(tmp_path: Path) -> 
 
 
 def test_what_the_terminal_answers_chooses_how_pictures_are_shown() -> None:
-    with with_a_fake_engine() as terminal:
+    # It says nothing else: to one that is seen to be slow, previews are sent in half blocks.
+    with Terminal([sys.executable, "-c", WITH_A_FAKE_ENGINE]) as terminal:
         terminal.wait_for(lambda _: b"\x1b[16t\x1b[c" in terminal.output)
         terminal.send("\x1b[6;20;10t\x1b[?64;4;22c")
         terminal.wait_for("ready")
