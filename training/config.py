@@ -139,10 +139,11 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="cpu-styles",
             vae=VAERecipe(minutes=40),
-            diffusion=DiffusionRecipe(minutes=300, captions=32),
+            diffusion=DiffusionRecipe(minutes=95, captions=32),
             classifier=ClassifierRecipe(steps=3000),
+            most=261,
             styles=tuple(STYLES),
-            places=tuple(PLACES),
+            places=tuple(place for place in PLACES if place != "large"),
             threads=1,
             autocast="bfloat16",
             compile=True,

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sdtui.tui.renderers import Frame
-from sdtui.tui.renderers.pixel_strip import PALETTES, TRUECOLOR, Cells, Codes, Pen, PixelStrip
+from sdtui.tui.renderers.cells import TRUECOLOR, Cells, Codes, texts
+from sdtui.tui.renderers.pixel_strip import PALETTES, PixelStrip
 from sdtui.tui.renderers.scaling import scaled
 from sdtui.tui.renderers.thrift import with_few_colours
 
@@ -68,13 +69,14 @@ class _Grid:
             getattr(self, name)[where] = getattr(new, name)[where]
 
     def cells(self, where: Any, characters: str) -> Cells:
-        """The cells at an index of these arrays, in a row."""
+        """A copy of the cells at an index of these arrays, in a row."""
         return Cells(
-            "".join([characters[shape] for shape in self.shape[where].tolist()]),
-            self.ink[where].tolist(),
-            self.paper[where].tolist(),
-            self.true_ink[where].tolist(),
-            self.true_paper[where].tolist(),
+            characters,
+            np.array(self.shape[where]),
+            np.array(self.ink[where]),
+            np.array(self.paper[where]),
+            np.array(self.true_ink[where]),
+            np.array(self.true_paper[where]),
         )
 
 
@@ -105,7 +107,7 @@ class Blocks(ABC):
         self._spares_always = spares_always
         self._palette = PALETTES.get(color_system or "truecolor")
         palette = self._palette
-        self._codes = Codes(palette.foreground, palette.background) if palette else TRUECOLOR
+        self._codes = Codes.of(palette.foreground, palette.background) if palette else TRUECOLOR
         self._grid = _NOTHING
         self._changed: NDArray[np.bool_] = np.zeros((0, 0), dtype=bool)
         self._strips: list[PixelStrip] | None = None
@@ -200,20 +202,22 @@ class Blocks(ABC):
 
     def changes(self, column: int, row: int, most: float = inf) -> str | None:
         """The changed cells, each run of them at its place."""
-        rows, columns = (places.tolist() for places in np.nonzero(self._changed))
-        moves = {}
-        last_row, next_column = -1, -1
-        for number, (y, x) in enumerate(zip(rows, columns, strict=True)):
-            if y != last_row:
-                moves[number] = f"\x1b[{row + y + 1};{column + x + 1}H"
-            elif x != next_column:
-                moves[number] = f"\x1b[{x - next_column}C"
-            last_row, next_column = y, x + 1
-        if not moves:
+        rows, columns = np.nonzero(self._changed)
+        if not len(rows):
             return ""
-        pen = Pen(self._codes)
-        pen.write(self._grid.cells(self._changed, self.CHARACTERS), moves)
-        return pen.text()
+        is_lower, steps = np.diff(rows, prepend=-1) != 0, np.diff(columns, prepend=0)
+        (starts,) = np.nonzero(is_lower | (steps != 1))
+        words = [
+            f"\x1b[{row + y + 1};{column + x + 1}H" if lower else f"\x1b[{step - 1}C"
+            for y, x, step, lower in zip(
+                *(numbers[starts].tolist() for numbers in (rows, columns, steps, is_lower)),
+                strict=True,
+            )
+        ]
+        written = texts(words)
+        moves = np.zeros((len(rows), written.shape[1]), dtype=np.uint8)
+        moves[starts] = written
+        return self._grid.cells(self._changed, self.CHARACTERS).written(self._codes, moves)
 
     def overlay(self, column: int, row: int, most: float = inf) -> str:
         """Cells are all there is."""

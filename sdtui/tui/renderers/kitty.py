@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.strip import Strip
 
 from sdtui.tui.renderers import Frame
+from sdtui.tui.renderers.cells import RESET
 from sdtui.tui.renderers.half_blocks import HalfBlocks
-from sdtui.tui.renderers.pixel_strip import RESET, PixelStrip
+from sdtui.tui.renderers.pixel_strip import PixelStrip
 from sdtui.tui.renderers.scaling import scaled
 from sdtui.tui.renderers.tmux import through_tmux
 

@@ -9,7 +9,6 @@ segments made on demand.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.color import Color
@@ -17,6 +16,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from sdtui.tui.renderers.cells import RESET, Cells, Codes
 from sdtui.tui.renderers.palettes import EIGHT_BIT, STANDARD, Palette
 
 if TYPE_CHECKING:
@@ -25,108 +25,18 @@ if TYPE_CHECKING:
 PALETTES: Mapping[str, Palette] = {"256": EIGHT_BIT, "standard": STANDARD, "windows": STANDARD}
 """Which palette a console's colour system has; one that is missing here shows every colour."""
 
-RESET = "\x1b[0m"
-NO_MOVES: Mapping[int, str] = {}
 
-
-@dataclass(frozen=True, slots=True)
-class Codes:
-    """The SGR parameters of a colour as ink and as paper, by the number that stands for it."""
-
-    ink: Mapping[int, str] | Sequence[str]
-    paper: Mapping[int, str] | Sequence[str]
-
-
-class _TruecolorCodes(dict[int, str]):
-    """SGR parameters of 0xRRGGBB, kept while they are few."""
-
-    _LIMIT = 1 << 16
-
-    def __init__(self, prefix: str) -> None:
-        super().__init__()
-        self._format = prefix + ";2;%d;%d;%d"
-
-    def __missing__(self, colour: int) -> str:
-        if len(self) >= self._LIMIT:
-            self.clear()
-        code = self[colour] = self._format % (colour >> 16, colour >> 8 & 255, colour & 255)
-        return code
-
-
-TRUECOLOR = Codes(_TruecolorCodes("38"), _TruecolorCodes("48"))
-
-
-@dataclass(frozen=True, slots=True)
-class Cells:
-    """Cells in a row: their characters, what the codes know their colours by, and the true ones.
-
-    A space shows its paper alone.
-    """
-
-    text: str
-    ink: Sequence[int]
-    paper: Sequence[int]
-    true_ink: Sequence[int]
-    true_paper: Sequence[int]
-
-    def part(self, start: int, end: int) -> Cells:
-        """The cells from `start` up to `end`."""
-        return Cells(
-            self.text[start:end],
-            self.ink[start:end],
-            self.paper[start:end],
-            self.true_ink[start:end],
-            self.true_paper[start:end],
-        )
-
-    def segments(self) -> list[Segment]:
-        """Each cell as an ordinary segment in its true colours."""
-        return [
-            Segment(character, Style.from_color(_colour(ink), _colour(paper)))
-            for character, ink, paper in zip(self.text, self.true_ink, self.true_paper, strict=True)
-        ]
+def _segments(cells: Cells) -> list[Segment]:
+    """Each cell as an ordinary segment in its true colours."""
+    inks, papers = cells.true_ink.tolist(), cells.true_paper.tolist()
+    return [
+        Segment(cells.characters[shape], Style.from_color(_colour(ink), _colour(paper)))
+        for shape, ink, paper in zip(cells.shape.tolist(), inks, papers, strict=True)
+    ]
 
 
 def _colour(colour: int) -> Color:
     return Color.from_rgb(colour >> 16, colour >> 8 & 255, colour & 255)
-
-
-class Pen:
-    """Writes cells as terminal sequences, and remembers the colours that are on."""
-
-    def __init__(self, codes: Codes) -> None:
-        self._codes = codes
-        self._ink: int | None = None
-        self._paper: int | None = None
-        self._parts: list[str] = []
-
-    def write(self, cells: Cells, moves: Mapping[int, str] = NO_MOVES) -> None:
-        """Write cells one after the other; `moves` go before the cells of these numbers."""
-        inks, papers = self._codes.ink, self._codes.paper
-        ink_on, paper_on = self._ink, self._paper
-        append = self._parts.append
-        cell = zip(cells.text, cells.ink, cells.paper, strict=True)
-        for number, (character, ink, paper) in enumerate(cell):
-            if number in moves:
-                append(moves[number])
-            changes_ink = ink != ink_on and character != " "
-            if paper != paper_on:
-                paper_on = paper
-                if changes_ink:
-                    ink_on = ink
-                    append(f"\x1b[{inks[ink]};{papers[paper]}m{character}")
-                else:
-                    append(f"\x1b[{papers[paper]}m{character}")
-            elif changes_ink:
-                ink_on = ink
-                append(f"\x1b[{inks[ink]}m{character}")
-            else:
-                append(character)
-        self._ink, self._paper = ink_on, paper_on
-
-    def text(self) -> str:
-        """What was written, and the colours reset."""
-        return "".join([*self._parts, RESET])
 
 
 class PixelStrip(Strip):
@@ -135,7 +45,7 @@ class PixelStrip(Strip):
     __slots__ = ("_cells", "_codes", "_made_segments")
 
     def __init__(self, cells: Cells, codes: Codes) -> None:
-        super().__init__((), len(cells.text))
+        super().__init__((), len(cells))
         self._cells = cells
         self._codes = codes
         self._made_segments: list[Segment] | None = None
@@ -144,7 +54,7 @@ class PixelStrip(Strip):
     def _segments(self) -> list[Segment]:
         """The line as ordinary segments, for whoever does not ask for the encoded line."""
         if self._made_segments is None:
-            self._made_segments = self._cells.segments()
+            self._made_segments = _segments(self._cells)
         return self._made_segments
 
     @_segments.setter
@@ -190,7 +100,5 @@ class PixelStrip(Strip):
     def render(self, console: Console) -> str:
         """The line as terminal sequences, encoded once."""
         if self._render_cache is None:
-            pen = Pen(self._codes)
-            pen.write(self._cells)
-            self._render_cache = pen.text()
+            self._render_cache = self._cells.written(self._codes) or RESET
         return self._render_cache
