@@ -128,6 +128,16 @@ async def test_a_letter_in_a_number_is_refused_beside_it_and_does_nothing_else(
         assert asked == [call for call in before if call[0] != "adjust"]
 
 
+async def test_what_was_left_out_of_a_number_is_said_until_the_typing_ends() -> None:
+    async with opened(start=params()) as stage:
+        await choose(stage, "guidance_scale")
+        await stage.type("1e9")
+        await stage.until_shown("e is left out: digits and a point only")
+        assert line_of(stage, "guidance").endswith("19▏")
+        await stage.press("enter")
+        assert "left out" not in stage.text
+
+
 async def test_enter_does_not_end_the_typing_of_what_is_impossible() -> None:
     async with opened(start=params()) as stage:
         await choose(stage, "height")

@@ -119,6 +119,7 @@ class ParameterPanel(Widget, can_focus=True):
             self._refusal = ""
             self.settings.revert(self.setting.field)
         elif event.key in ("backspace", "delete"):
+            self._refusal = ""
             self._type(self.settings.drafts.get(self.setting.field, "")[:-1])
         elif character and (self.is_typing or character in self._typeable):
             self._type_character(character)
@@ -133,6 +134,7 @@ class ParameterPanel(Widget, can_focus=True):
     def on_paste(self, event: events.Paste) -> None:
         """Pasted text replaces the value."""
         event.stop()
+        self._refusal = ""
         self._type(event.text.strip())
         self.refresh()
 
@@ -152,10 +154,12 @@ class ParameterPanel(Widget, can_focus=True):
             before = "" if self._begins_anew else self.settings.drafts.get(self.setting.field, "")
             self._type(before + character)
         else:
-            self._refusal = "digits and a point only" if "." in self._typeable else "digits only"
+            # It stays to be seen, whatever is typed on: "1e9" has become 19.
+            allowed = "digits and a point only" if "." in self._typeable else "digits only"
+            name = "a space" if character.isspace() else character
+            self._refusal = f"{name} is left out: {allowed}"
 
     def _type(self, draft: str) -> None:
-        self._refusal = ""
         self._begins_anew = False
         self.settings.type(self.setting.field, draft)
 

@@ -32,6 +32,8 @@ _QUEUE_WIDTH = 11
 _STATE_WIDTH = 20
 _LEAST = 32
 """The model's name and device keep this many cells."""
+_GAP = 2
+"""At least so many cells are between the two sides."""
 _LINK_RESTS_SECONDS = 2.5
 _STILL_FROM = 100
 """Lines of this many cells have room for a state in a field of its own, which never moves."""
@@ -130,15 +132,16 @@ class StatusBar(PacedWidget):
         self._loaded = tuple(clean(part) for part in parts if part)
 
     def render(self) -> Content:
-        """The two sides; the left one gives way where both do not fit."""
-        right = self._right()
+        """The two sides. Where both do not fit, the left one gives way, but a note has it all."""
+        left, right, width = self._left(), self._right(), self.size.width
+        if self._note and left.cell_length + _GAP + right.cell_length > width:
+            return left.truncate(width, ellipsis=True)
         words = "" if self._note else clean(self._link_words())
         link = Content.styled(f"{words}   ", "$label")
-        if words and self.size.width - right.cell_length - link.cell_length > _LEAST:
+        if words and width - right.cell_length - link.cell_length > _LEAST:
             right = Content.assemble(link, right)
-        room = max(self.size.width - right.cell_length - 2, 0)
-        left = self._left().truncate(room, ellipsis=True)
-        gap = " " * max(self.size.width - left.cell_length - right.cell_length, 0)
+        left = left.truncate(max(width - right.cell_length - _GAP, 0), ellipsis=True)
+        gap = " " * max(width - left.cell_length - right.cell_length, 0)
         return Content.assemble(left, gap, right)
 
     def _left(self) -> Content:

@@ -133,6 +133,21 @@ async def test_a_note_is_shown_for_its_time_and_gives_way(stage: Stage) -> None:
         assert "sdtui" in line(bar)
 
 
+async def test_a_long_note_has_the_whole_line_for_its_time(stage: Stage) -> None:
+    bar = StatusBar()
+    path = "pictures/2026-01-02/0007-a-red-apple-on-a-blue-background-42.png"
+    async with stage(bar).run_test(size=(80, 3)) as pilot:
+        bar.show(status("idle", model="pocket", device="cpu", dtype="float32"))
+        bar.note(f"copied {path}", seconds=0.05)
+        assert line(bar) == f" copied {path}"
+        while "copied" in line(bar):
+            await pilot.pause(0.02)
+        assert "engine ● ready" in line(bar)
+
+        bar.note("x" * 100)
+        assert line(bar) == f" {'x' * 78}…"
+
+
 @pytest.mark.parametrize("width", [20, 40, 80, 100, 160])
 async def test_the_line_fills_its_width_and_the_state_stays_still(stage: Stage, width: int) -> None:
     bar = StatusBar()
