@@ -1,7 +1,7 @@
 """What a training run is made of: sizes, budgets and rates, as named recipes.
 
-`toy` runs in seconds, `cpu` in two to three hours on two cores, `cpu-styles` in six (in five from
-the weights of `cpu`), `h100` in about twenty minutes on one GPU. `toy-compiled` tries
+`toy` runs in seconds, `cpu` in two to three hours on two cores, `cpu-styles` in an hour and a half
+from the weights of `cpu`, `h100` in about twenty minutes on one GPU. `toy-compiled` tries
 what the last two have more than `cpu`: torch.compile and bfloat16.
 """
 

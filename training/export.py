@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import diffusers
+import numpy as np
 import torch
 from diffusers import AutoencoderKL, UniPCMultistepScheduler
 from transformers import CLIPTokenizer
@@ -44,7 +45,7 @@ PIPELINE = {
 STYLED_EXAMPLES = (
     "flat fox, small, in the corner",
     "a cartoon of an octopus on a yellow background",
-    "a large flat pineapple on a purple background",
+    "a flat pineapple on a purple background",
     "a cartoon penguin in the top left corner on a blue background",
 )
 EXAMPLES = (
@@ -79,16 +80,21 @@ def export_pipeline(
     recipe: Recipe,
     things: Things,
     target: Path,
-    tokenizer: CLIPTokenizer,
+    data: Path,
 ) -> None:
-    """Write tokenizer, text encoder, UNet, VAE and scheduler under `target`."""
+    """Write tokenizer, text encoder, UNet, VAE and scheduler under `target`.
+
+    `data` is what training.prepare wrote: it knows what words mean that no caption used.
+    """
+    with np.load(data / "word_vectors.npz") as arrays:
+        vectors = arrays["vectors"]
     text_encoder = with_whole_vocabulary(
-        model.text_encoder, recipe.diffusion, model.vocabulary, model.table
+        model.text_encoder, recipe.diffusion, model.vocabulary, model.table, vectors
     )
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".export-") as name:
         folder = Path(name)
-        tokenizer.save_pretrained(folder / "tokenizer")
+        CLIPTokenizer.from_pretrained(data / "tokenizer").save_pretrained(folder / "tokenizer")
         text_encoder.half().save_pretrained(folder / "text_encoder")
         for part, network in (("unet", model.unet), ("vae", vae)):
             halved = copy.deepcopy(network).to(memory_format=torch.contiguous_format).half()
@@ -121,8 +127,7 @@ def export_run(things: Things, recipe: Recipe, run: Path, target: Path, data: Pa
     size = things.pictures.shape[-1]
     model, facts = load_trained_model(build_model(things, recipe, data, size // 8), recipe, run)
     vae = balanced(load_trained_vae(recipe, run, size), load_latents(run / "latents.pt"))
-    tokenizer = CLIPTokenizer.from_pretrained(data / "tokenizer")
-    export_pipeline(model, vae, recipe, things, target, tokenizer)
+    export_pipeline(model, vae, recipe, things, target, data)
     print(f"{target}: step {facts['step']}, {facts['spent']:.0f} minutes of training", flush=True)
 
 

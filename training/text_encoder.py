@@ -1,17 +1,19 @@
 """The text encoder, trained on the rows of its token table that captions use.
 
 The table's other rows keep the place that the sentence model gave them, so a step costs nothing
-for the 49,000 tokens that no caption holds.
+for the 49,000 tokens that no caption holds; in the end, those near a trained one follow it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import torch
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from training.config import DiffusionRecipe
+from training.word_vectors import lend_rows
 
 #: Spread of the token table's entries: wide beside what training moves them by.
 TOKEN_STD = 0.3
@@ -91,12 +93,16 @@ def with_whole_vocabulary(
     recipe: DiffusionRecipe,
     vocabulary: Vocabulary,
     table: torch.Tensor,
+    vectors: np.ndarray,
 ) -> CLIPTextModel:
-    """The trained encoder over all 49,408 tokens, which CLIP's own ids index."""
+    """The trained encoder over all 49,408 tokens, which CLIP's own ids index.
+
+    Those that no caption used are as in `table`, or read as their nearest by `vectors`.
+    """
     whole = CLIPTextModel(text_config(recipe, VOCABULARY_SIZE, END_ID))
     weights = text_encoder.state_dict()
     rows = table.clone()
     rows[vocabulary.token_ids] = weights["embeddings.token_embedding.weight"].to(rows)
-    weights["embeddings.token_embedding.weight"] = rows
+    weights["embeddings.token_embedding.weight"] = lend_rows(rows, vectors, vocabulary.token_ids)
     whole.load_state_dict(weights)
     return whole.eval()

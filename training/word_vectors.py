@@ -10,7 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn.functional import normalize
 from transformers import AutoModel, AutoTokenizer, CLIPTokenizer
+
+#: A token this near (cosine of vectors from their mean) to one that captions use is read as that.
+#: Below it lie words like "old" and "vintage", whose nearest are "present" and "present".
+NEAR = 0.4
+#: How many tokens lend it their rows, and how soon the further ones count for less.
+LENDERS, TEMPERATURE = 3, 0.05
 
 
 @torch.inference_mode()
@@ -29,7 +36,7 @@ def embed_tokens(tokenizer: CLIPTokenizer, folder: Path, batch_size: int = 512) 
         hidden = model(**batch).last_hidden_state
         mask = batch["attention_mask"].unsqueeze(-1)
         pooled = (hidden * mask).sum(1) / mask.sum(1)
-        vectors[rows] = torch.nn.functional.normalize(pooled, dim=-1).numpy()
+        vectors[rows] = normalize(pooled, dim=-1).numpy()
     return vectors
 
 
@@ -42,3 +49,21 @@ def project(vectors: np.ndarray, hidden_size: int, std: float = 0.02) -> torch.T
     # Each row gets the same length: how far a token lies from the mean says little here.
     lengths = projected.norm(dim=-1, keepdim=True).clamp_min(1e-6)
     return projected / lengths * std * hidden_size**0.5
+
+
+def lend_rows(table: torch.Tensor, vectors: np.ndarray, used: torch.Tensor) -> torch.Tensor:
+    """A copy of `table` (tokens, hidden) where unused tokens near used ones have rows like theirs.
+
+    Training moves the rows of the `used` token ids, and what reads them, away from where the
+    sentence model put all. So "puppy" gets the mean of its nearest rows by `vectors` (tokens, any
+    size), "puppies" above all: a word that no caption used is read as its nearest that some did.
+    Tokens that are near none keep their rows.
+    """
+    places = torch.from_numpy(vectors.astype(np.float32))
+    places = normalize(places - places.mean(0), dim=-1)
+    nearness, nearest = (places @ places[used].T).topk(min(LENDERS, len(used)))
+    shares = torch.softmax(nearness / TEMPERATURE, dim=-1).to(table)
+    lent = (shares[..., None] * table[used][nearest]).sum(1)
+    is_lent = nearness[:, 0] >= NEAR
+    is_lent[used] = False
+    return torch.where(is_lent[:, None], lent, table)

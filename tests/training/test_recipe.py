@@ -233,7 +233,7 @@ def test_a_run_begins_from_exported_weights(data: Path, tmp_path: Path) -> None:
     target = tmp_path / "model"
     untrained, vae = build_model(things, TOY, data, 8), build_vae(TOY.vae, 64)
     vae = balanced(vae, encode_things(vae, things, TOY))
-    export_pipeline(untrained, vae, TOY, things, target, untrained.vocabulary.tokenizer)
+    export_pipeline(untrained, vae, TOY, things, target, data)
 
     begun = tmp_path / "begun"
     warm_start(build_model(things, TOY, data, 8), things, TOY, begun, target)
