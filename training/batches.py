@@ -21,9 +21,9 @@ from training.words import words_for
 #: The background that a caption without a background phrase has gets this many shares.
 DEFAULT_BACKGROUND_SHARES = 2.5
 #: The share of a place that a caption has to name: what is learnt in one serves in the others.
-NAMED_PLACE_SHARE = 0.05
+NAMED_PLACE_SHARE = 0.08
 #: The share of a style that a caption has to name.
-NAMED_STYLE_SHARE = 0.5
+NAMED_STYLE_SHARE = 0.7
 
 
 class Batches:

@@ -26,6 +26,7 @@ from training.pictures import BACKGROUNDS, Things, load_things
 from training.schedule import scheduler_config
 from training.text_encoder import with_whole_vocabulary
 from training.vae import load_trained_vae
+from training.words import nouns, words_for
 
 POCKET = Path(__file__).parents[1] / "sdtui" / "models" / "pocket"
 
@@ -89,7 +90,12 @@ def export_pipeline(
     with np.load(data / "word_vectors.npz") as arrays:
         vectors = arrays["vectors"]
     text_encoder = with_whole_vocabulary(
-        model.text_encoder, recipe.diffusion, model.vocabulary, model.table, vectors
+        model.text_encoder,
+        recipe.diffusion,
+        model.vocabulary,
+        model.table,
+        vectors,
+        nouns(words_for(things, recipe.tags, recipe.seed).spoken),
     )
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".export-") as name:

@@ -55,6 +55,11 @@ class Vocabulary:
             self._by_word[word] = renumbered
         return self._by_word[word]
 
+    def whole_words(self, words: Iterable[str]) -> torch.Tensor:
+        """CLIP's own ids of those words that are one token: parts of words mean nothing alone."""
+        rows = [self.tokenizer(word, add_special_tokens=False).input_ids for word in words]
+        return torch.tensor(sorted(row[0] for row in rows if len(row) == 1))
+
     def ends(self, input_ids: torch.Tensor) -> torch.Tensor:
         """Where each caption's first end token stands, (batch,)."""
         return (input_ids == len(self.token_ids) - 1).int().argmax(-1)
@@ -94,15 +99,18 @@ def with_whole_vocabulary(
     vocabulary: Vocabulary,
     table: torch.Tensor,
     vectors: np.ndarray,
+    nouns: Iterable[str],
 ) -> CLIPTextModel:
     """The trained encoder over all 49,408 tokens, which CLIP's own ids index.
 
-    Those that no caption used are as in `table`, or read as their nearest by `vectors`.
+    Those that no caption used are as in `table`, or read as the nearest of `nouns` by `vectors`.
     """
     whole = CLIPTextModel(text_config(recipe, VOCABULARY_SIZE, END_ID))
     weights = text_encoder.state_dict()
     rows = table.clone()
     rows[vocabulary.token_ids] = weights["embeddings.token_embedding.weight"].to(rows)
-    weights["embeddings.token_embedding.weight"] = lend_rows(rows, vectors, vocabulary.token_ids)
+    weights["embeddings.token_embedding.weight"] = lend_rows(
+        rows, vectors, vocabulary.token_ids, vocabulary.whole_words(nouns)
+    )
     whole.load_state_dict(weights)
     return whole.eval()

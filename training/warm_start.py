@@ -24,7 +24,10 @@ from training.pictures import Things, load_things
 
 
 def take_weights(model: Model, folder: Path) -> None:
-    """Fill `model` with a pipeline's UNet, text encoder and whole token table."""
+    """Fill `model` with a pipeline's UNet, text encoder and whole token table.
+
+    A word that is new to the captions begins where the pipeline has it: often at another's row.
+    """
     unet = UNet2DConditionModel.from_pretrained(folder / "unet")
     model.unet.load_state_dict(unet.state_dict())
     weights = CLIPTextModel.from_pretrained(folder / "text_encoder").float().state_dict()

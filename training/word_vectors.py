@@ -13,9 +13,9 @@ import torch
 from torch.nn.functional import normalize
 from transformers import AutoModel, AutoTokenizer, CLIPTokenizer
 
-#: A token this near (cosine of vectors from their mean) to one that captions use is read as that.
-#: Below it lie words like "old" and "vintage", whose nearest are "present" and "present".
-NEAR = 0.4
+#: A token this near (cosine of vectors from their mean) to a thing's word is read as that word.
+#: Nearer by a tenth, half of the held-out synonyms would miss theirs; further, adjectives get one.
+NEAR = 0.45
 #: How many tokens lend it their rows, and how soon the further ones count for less.
 LENDERS, TEMPERATURE = 3, 0.05
 
@@ -51,19 +51,24 @@ def project(vectors: np.ndarray, hidden_size: int, std: float = 0.02) -> torch.T
     return projected / lengths * std * hidden_size**0.5
 
 
-def lend_rows(table: torch.Tensor, vectors: np.ndarray, used: torch.Tensor) -> torch.Tensor:
-    """A copy of `table` (tokens, hidden) where unused tokens near used ones have rows like theirs.
+def lend_rows(
+    table: torch.Tensor, vectors: np.ndarray, used: torch.Tensor, lenders: torch.Tensor
+) -> torch.Tensor:
+    """A copy of `table` (tokens, hidden) where tokens near a thing's word have rows like its.
 
     Training moves the rows of the `used` token ids, and what reads them, away from where the
     sentence model put all. So "puppy" gets the mean of its nearest rows by `vectors` (tokens, any
-    size), "puppies" above all: a word that no caption used is read as its nearest that some did.
-    Tokens that are near none keep their rows.
+    size), "dog" above all: a word that no caption used is read as its nearest that some did. Only
+    `lenders` lend, for opposites are near each other too: "large", whose nearest is "small", keeps
+    its row, as do all tokens whose nearest is no lender or not near.
     """
     places = torch.from_numpy(vectors.astype(np.float32))
     places = normalize(places - places.mean(0), dim=-1)
     nearness, nearest = (places @ places[used].T).topk(min(LENDERS, len(used)))
-    shares = torch.softmax(nearness / TEMPERATURE, dim=-1).to(table)
+    is_lender = torch.isin(used, lenders)[nearest]
+    shares = torch.softmax(nearness / TEMPERATURE, dim=-1) * is_lender
+    shares = (shares / shares.sum(-1, keepdim=True).clamp_min(1e-9)).to(table)
     lent = (shares[..., None] * table[used][nearest]).sum(1)
-    is_lent = nearness[:, 0] >= NEAR
+    is_lent = (nearness[:, 0] >= NEAR) & is_lender[:, 0]
     is_lent[used] = False
     return torch.where(is_lent[:, None], lent, table)

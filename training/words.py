@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from training.pictures import BACKGROUNDS, Things
@@ -17,6 +17,10 @@ from training.things import ALIASES, HELD_OUT_SYNONYMS
 PLAIN = re.compile(r"[a-z]{3,}( [a-z]+)?")
 #: Share of the things with two tags or more that keep one of them from the captions.
 HELD_OUT_TAGS = 0.2
+
+
+#: Words within names that say nothing of the thing.
+JOINING = {"and", "the", "with"}
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,12 @@ def reserved_words() -> set[str]:
     ]
     phrases += [phrase for style in STYLES.values() for phrase in style]
     return {*BACKGROUNDS, *re.findall("[a-z0-9]+", " ".join([*phrases, *STYLES]))}
+
+
+def nouns(spoken: Iterable[Sequence[str]]) -> set[str]:
+    """The single words of what things are called that say what they are."""
+    phrases = " ".join(phrase.lower() for phrases in spoken for phrase in phrases)
+    return set(re.findall("[a-z]{3,}", phrases)) - reserved_words() - JOINING
 
 
 def flag_words(name: str) -> tuple[str, ...]:

@@ -6,9 +6,11 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
+from transformers import CLIPTokenizer
 
 from training.batches import Batches
 from training.captions import held_out_pairs
@@ -250,6 +252,27 @@ def test_a_run_begins_from_exported_weights(data: Path, tmp_path: Path) -> None:
     written = load_pipeline(again)
     for name, weight in written.unet.state_dict().items():
         assert torch.equal(weight, exported[name])
+
+
+def test_a_word_that_no_caption_used_is_exported_as_its_nearest(data: Path, tmp_path: Path) -> None:
+    things = load_things(data / "pictures.npz", TOY)
+    vectors = np.load(data / "word_vectors.npz")["vectors"]
+    tokenizer = CLIPTokenizer.from_pretrained(data / "tokenizer")
+    fox, vixen = (tokenizer(word, add_special_tokens=False).input_ids[0] for word in ("fox", "vix"))
+    vectors[vixen] = vectors[fox]
+    np.savez(data / "word_vectors.npz", vectors=vectors)
+    model, target = build_model(things, TOY, data, 8), tmp_path / "model"
+    with torch.no_grad():
+        model.text_encoder.embeddings.token_embedding.weight += 1
+    export_pipeline(model, build_vae(TOY.vae, 64), TOY, things, target, data)
+
+    rows = load_pipeline(target).text_encoder.embeddings.token_embedding.weight
+    trained = model.text_encoder.embeddings.token_embedding.weight.half().float()
+    assert torch.equal(rows[model.vocabulary.token_ids], trained)
+    torch.testing.assert_close(rows[vixen], rows[fox], atol=0.05, rtol=0)
+    is_used = torch.isin(torch.arange(len(rows)), model.vocabulary.token_ids)
+    kept = (rows == model.table.half().float()).all(-1)
+    assert kept[~is_used].float().mean() > 0.5
 
 
 def test_balancing_changes_latents_and_not_pictures(things: Things, tmp_path: Path) -> None:

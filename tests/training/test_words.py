@@ -6,7 +6,7 @@ import torch
 
 from training.pictures import Things
 from training.things import HELD_OUT_SYNONYMS
-from training.words import Words, words_for
+from training.words import Words, nouns, words_for
 
 NAMES = ("fox", "cat", "dog", "flag: Chad", *(f"thing {n}" for n in range(40)))
 TAGS = (
@@ -54,3 +54,8 @@ def test_a_held_out_word_names_the_things_that_answer() -> None:
     assert "hawk" not in known.held_out_synonyms
     for tag, (row,) in known.held_out_tags.items():
         assert tag in TAGS[row]
+
+
+def test_a_noun_says_what_a_thing_is() -> None:
+    names = [("bear with a red hat", "teddy"), ("T-rex",), ("small ear of corn", "Maize")]
+    assert nouns(names) == {"bear", "hat", "teddy", "rex", "ear", "corn", "maize"}

@@ -155,11 +155,12 @@ class ParameterPanel(Widget, can_focus=True):
             self._type(before + character)
         else:
             # It stays to be seen, whatever is typed on: "1e9" has become 19.
-            allowed = "digits and a point only" if "." in self._typeable else "digits only"
             name = "a space" if character.isspace() else character
-            self._refusal = f"{name} is left out: {allowed}"
+            self._refusal = f"{name} left out: no digit"
 
     def _type(self, draft: str) -> None:
+        if not self.is_typing:
+            self._refusal = ""
         self._begins_anew = False
         self.settings.type(self.setting.field, draft)
 
@@ -274,13 +275,10 @@ class ParameterPanel(Widget, can_focus=True):
         return 0 <= y < self.size.height and self._position_at(y) is None
 
     def _reason(self, field: str) -> str:
-        """Why a draft is impossible, or why a key is no part of it; empty where all is well."""
-        if self._refusal and field == self.setting.field:
-            return self._refusal
-        error = self.settings.error(field)
-        if error is None:
-            return ""
-        return f"{error.reason}. {error.remedy}" if error.remedy else error.reason
+        """Why a draft is impossible, or what was left out of it; empty where all is well."""
+        if error := self.settings.error(field):
+            return f"{error.reason}. {error.remedy}" if error.remedy else error.reason
+        return self._refusal if self.is_typing and field == self.setting.field else ""
 
     def _style(self, part: str) -> Style:
         return self.get_component_rich_style(f"parameter-panel--{part}", partial=True)

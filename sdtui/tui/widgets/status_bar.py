@@ -1,4 +1,4 @@
-"""The status line: what is loaded on the left, how the engine is on the right."""
+"""The status line: what is loaded on the left, how the engine is on the right, and notes."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class StatusBar(PacedWidget):
         self.refresh()
 
     def note(self, words: str | Callable[[], str], seconds: float = NOTE_SECONDS) -> None:
-        """Show one line in place of the model's name for a few seconds.
+        """Show one line in place of the model's name for a few seconds, or of all where it is long.
 
         Where it tells how something is, `words` is asked for it with every event, and the note
         ends at once when that has nothing to say any more.
@@ -132,9 +132,13 @@ class StatusBar(PacedWidget):
         self._loaded = tuple(clean(part) for part in parts if part)
 
     def render(self) -> Content:
-        """The two sides. Where both do not fit, the left one gives way, but a note has it all."""
+        """The two sides. Where both do not fit, the left one gives way, and both to a note.
+
+        What is wrong with the engine gives way to nothing.
+        """
         left, right, width = self._left(), self._right(), self.size.width
-        if self._note and left.cell_length + _GAP + right.cell_length > width:
+        is_long = left.cell_length + _GAP + right.cell_length > width
+        if self._note and is_long and _SIGNS.get(self._state) != "×":
             return left.truncate(width, ellipsis=True)
         words = "" if self._note else clean(self._link_words())
         link = Content.styled(f"{words}   ", "$label")

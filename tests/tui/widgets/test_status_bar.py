@@ -147,6 +147,10 @@ async def test_a_long_note_has_the_whole_line_for_its_time(stage: Stage) -> None
         bar.note("x" * 100)
         assert line(bar) == f" {'x' * 78}…"
 
+        bar.show_lost("trying again")
+        assert "xx… " in line(bar)
+        assert "engine × lost: trying again" in line(bar)
+
 
 @pytest.mark.parametrize("width", [20, 40, 80, 100, 160])
 async def test_the_line_fills_its_width_and_the_state_stays_still(stage: Stage, width: int) -> None:
