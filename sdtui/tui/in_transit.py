@@ -40,7 +40,7 @@ class InTransit:
         self._round_trip: float | None = None
         self._rate: float | None = None
         self._asked: int | None = None
-        self._asked_since = 0.0
+        self._asked_at = self._asked_since = 0.0
         self._answered_at = 0.0
         self._asked_piece = 0
         self._unasked = 0
@@ -58,7 +58,7 @@ class InTransit:
     def wrote(self, size: int) -> None:
         """So many bytes were written."""
         now = self._clock()
-        # What is written while something is on the way most often follows it without a pause.
+        # Pauses while something is on the way are taken for the link's: a slow one makes them.
         has_paused = self._asked is None and now - self._wrote_at > _AT_ONCE_SECONDS
         if has_paused or not self._piece:
             self._piece, self._piece_since = 0, now
@@ -89,7 +89,8 @@ class InTransit:
     def asked(self) -> None:
         """A question was written behind all that was."""
         self._asked, self._unasked = self._unasked, 0
-        self._asked_since = self._piece_since if self._asked else self._clock()
+        self._asked_at = self._clock()
+        self._asked_since = self._piece_since if self._asked else self._asked_at
         self._asked_piece, self._piece = self._piece, 0
 
     def answered(self, at: float | None = None, *, measure: bool = True) -> None:
@@ -100,18 +101,18 @@ class InTransit:
         if self._asked is None:
             return
         now = self._clock() if at is None else at
-        if now < self._asked_since:
+        if now < self._asked_at:
             # To an earlier question, of which it was too late to hear.
             return
         if not measure:
             self._asked, self._answered_at = None, now
             return
-        seconds = now - self._asked_since
+        seconds = now - self._asked_at
         if self._round_trip is None or seconds < self._round_trip:
             self._round_trip = seconds
         elif self._asked_piece >= _WORTH_A_QUESTION:
             # What waited behind something else began to come when that had come.
-            on_the_link = min(seconds - self._round_trip, now - self._answered_at)
+            on_the_link = min(now - self._asked_since - self._round_trip, now - self._answered_at)
             rate = self._asked_piece / max(on_the_link, _SHORTEST_SECONDS)
             before = rate if self._rate is None else self._rate
             self._rate = _MEMORY * before + (1 - _MEMORY) * rate
@@ -128,7 +129,7 @@ class InTransit:
         """Whether to draw nothing before the next answer: too many bytes, or it comes too late."""
         if self._round_trip is None or self._asked is None:
             return False
-        seconds = self._clock() - self._asked_since - self._round_trip
+        seconds = self._clock() - self._asked_at - self._round_trip
         # Twice as much is on the way while nothing waits, but what is painted next may be large.
         moving = 0.0 if self._rate is None else self._rate * self._round_trip / 2
         is_much = self._asked + self._unasked > moving + self.allowance

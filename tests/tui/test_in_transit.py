@@ -130,6 +130,23 @@ def test_an_answer_that_came_before_the_question_is_none_to_it() -> None:
     assert not terminal.in_transit.is_too_much
 
 
+def test_an_answer_to_what_was_asked_again_is_none_to_a_later_question() -> None:
+    terminal = well_known(50_000)
+    in_transit, clock = terminal.in_transit, terminal.clock
+    in_transit.wrote(4_000)
+    in_transit.asked()
+    in_transit.wrote(12_000)
+    # The link stood still, and the driver has asked once more: two answers come in one piece.
+    clock.now += 12
+    came = clock.now
+    in_transit.answered(came, measure=False)
+    clock.now += 0.0001
+    in_transit.asked()
+    in_transit.answered(came)
+    assert in_transit.is_too_much
+    assert in_transit.allowance == pytest.approx(4_000, rel=0.2)
+
+
 def test_what_is_known_of_the_link_outlives_a_pause_and_what_is_on_the_way_does_not() -> None:
     terminal = well_known(50_000)
     terminal.in_transit.wrote(40_000)
