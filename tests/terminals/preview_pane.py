@@ -10,7 +10,7 @@ from PIL import Image
 
 from sdtui.tui.renderers import Frame, fit
 from sdtui.tui.renderers.scaling import scaled
-from tests.tui.widgets.sixel_screen import SixelScreen
+from tests.tui.widgets.sixel_screen import TextAndSixelScreen
 
 _TITLE = "╭─ preview"
 _CELL = (10, 20)
@@ -48,7 +48,7 @@ def shows_exactly(screen: pyte.Screen, path: Path) -> bool:
 
 def shows_in_sixel(output: bytes, columns: int, lines: int, path: Path) -> bool:
     """Whether all that was written to a terminal shows this picture, whole, in its pixels."""
-    screen = SixelScreen(columns, lines, _CELL)
+    screen = TextAndSixelScreen(columns, lines, _CELL)
     screen.show(output.decode(errors="replace"))
     rows, places = np.nonzero(screen.pixels.min(axis=2) >= 0)
     if not len(rows):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import numpy as np
+import pyte
 
 _TOKEN = re.compile(r"#(\d+)(?:;2;(\d+);(\d+);(\d+))?|!(\d+)([?-~])|([?-~])|([$-])")
 _IMAGE = re.compile(r"\x1b\[(\d+);(\d+)H(\x1bP[^\x1b]*\x1b\\)")
@@ -28,6 +30,46 @@ class SixelScreen:
             y, x = (int(row) - 1) * self._cell[1], (int(column) - 1) * self._cell[0]
             self.pixels[y : y + image.shape[0], x : x + image.shape[1]] = image
             self.images += 1
+
+
+class TextAndSixelScreen(SixelScreen):
+    """A whole terminal: text that is written over pixels takes them away."""
+
+    def __init__(self, columns: int, rows: int, cell: tuple[int, int]) -> None:
+        super().__init__(columns, rows, cell)
+        self._text = pyte.Stream(_Text(columns, rows, self._erase))
+
+    def show(self, sent: str) -> None:
+        """Show all that is sent, in its order."""
+        place = 0
+        for image in _IMAGE.finditer(sent):
+            self._text.feed(sent[place : image.start()])
+            super().show(image[0])
+            place = image.end()
+        self._text.feed(sent[place:])
+
+    def _erase(self, row: int, column: int, cells: int) -> None:
+        wide, high = self._cell
+        self.pixels[row * high : (row + 1) * high, column * wide : (column + cells) * wide] = -1
+
+
+class _Text(pyte.Screen):
+    """Says where text is drawn or erased. Of erasures the interface writes only the screen's."""
+
+    def __init__(self, columns: int, rows: int, drawn: Callable[[int, int, int], None]) -> None:
+        self._drawn = drawn
+        super().__init__(columns, rows)
+
+    def draw(self, data: str) -> None:
+        """Text at the cursor."""
+        self._drawn(self.cursor.y, self.cursor.x, len(data))
+        super().draw(data)
+
+    def erase_in_display(self, how: int = 0, *rest: object, **named: object) -> None:
+        """The screen, or a part of it."""
+        for row in range(self.lines):
+            self._drawn(row, 0, self.columns)
+        super().erase_in_display(how, *rest, **named)
 
 
 def unsixel(data: str) -> np.ndarray:
