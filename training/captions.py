@@ -17,6 +17,8 @@ from training.styles import DEFAULT_STYLE, STYLES
 ALIAS_SHARE = 0.35
 #: Share of the captions on white that do not say so.
 UNSAID_SHARE = 0.7
+#: So often it is said that a thing is large, as it is without a word.
+LARGE_SHARE = 0.1
 DEFAULT_BACKGROUND = "white"
 
 BACKDROPS = (
@@ -50,7 +52,7 @@ def draw_caption(
     if not style_said and rng.random() < 0.5:
         adjectives, style_said = [style], True
     suffix = "{}"
-    if place != CENTRED:
+    if place != CENTRED or rng.random() < LARGE_SHARE:
         sizes = PLACES[place].adjectives
         if sizes and rng.random() < 0.6:
             adjectives.insert(0, rng.choice(sizes))

@@ -143,7 +143,7 @@ RECIPES: dict[str, Recipe] = {
             classifier=ClassifierRecipe(steps=3000),
             most=261,
             styles=tuple(STYLES),
-            places=tuple(place for place in PLACES if place != "large"),
+            places=tuple(PLACES),
             threads=1,
             autocast="bfloat16",
             compile=True,

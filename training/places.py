@@ -23,13 +23,12 @@ class Place:
     phrases: tuple[str, ...] = ()
 
 
-#: What a caption that names no place means.
+#: What a caption that names no place means: as large as the picture.
 CENTRED = "centred"
 #: Corners keep a little free space around the thing. "In the corner" alone is the last of them.
 PLACES: dict[str, Place] = {
-    CENTRED: Place(scale=1.0),
+    CENTRED: Place(scale=1.0, adjectives=("large", "big"), phrases=("{}, large", "{}, close up")),
     "small": Place(adjectives=("small", "tiny"), phrases=("{}, small",)),
-    "large": Place(scale=1.3, adjectives=("large", "big"), phrases=("{}, large", "{}, close up")),
     **{
         f"{row} {column}": Place(
             left=0.1 if column == "left" else 0.9,
@@ -60,6 +59,5 @@ def put(pictures: torch.Tensor, name: str) -> torch.Tensor:
     scaled = round(size * place.scale)
     resized = F.interpolate(pictures.float(), (scaled, scaled), mode="bilinear", antialias=True)
     left, top = round((size - scaled) * place.left), round((size - scaled) * place.top)
-    # Where the thing is larger than the picture, the margins are negative and crop it.
     margins = (left, size - scaled - left, top, size - scaled - top)
     return F.pad(resized, margins).round().to(torch.uint8)

@@ -49,23 +49,23 @@ def test_only_white_goes_without_saying() -> None:
     assert 0 < sum("white" in caption for caption in on_white) < 200
 
 
-def test_plain_captions_are_what_they_always_were() -> None:
+def test_captions_of_one_seed_stay_what_they_are() -> None:
     rng = random.Random(0)
     backgrounds = ("white", "red", "green")
     drawn = [draw_caption(WORDS[n % 4], backgrounds[n % 3], rng) for n in range(12)]
     assert drawn == [
-        "red apple",
-        "a fox on red",
-        "a 3d icon of octopus on a green background",
-        "a picture of a bee, white background",
-        "apple on a red background",
-        "a photo of a fox on green background",
-        "an octopus",
-        "a photo of a honeybee on red background",
-        "an emoji of red apple on green",
-        "a fox icon",
-        "octopus icon on red background",
-        "a picture of a honeybee on green",
+        "a picture of a red apple",
+        "fox on a red background",
+        "an octopus on green",
+        "honeybee",
+        "apple in front of a red background",
+        "a picture of a fox on a green background",
+        "an octopus, large on white background",
+        "a bee, red background",
+        "apple on a green background",
+        "fox",
+        "a 3d emoji of an octopus on red background",
+        "a picture of a bee on a green background",
     ]
 
 
@@ -75,7 +75,6 @@ def test_every_style_and_place_but_the_default_ones_is_said(style: str, place: s
     rng = random.Random(0)
     others = {
         "small": {"small", "tiny"},
-        "large": {"large", "big", "close up"},
         "bottom right": {"bottom right", "in the corner"},
     }
     for _ in range(100):
@@ -83,6 +82,8 @@ def test_every_style_and_place_but_the_default_ones_is_said(style: str, place: s
         assert "fox" in caption
         assert ("flat" in caption) == (style == "flat"), caption
         assert ("cartoon" in caption) == (style == "cartoon"), caption
+        is_large = any(word in caption for word in ("large", "big", "close up"))
+        assert not is_large or place == "centred", caption
         said = any(word in caption for word in others.get(place, {place}))
         assert said == (place != "centred"), caption
 

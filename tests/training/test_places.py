@@ -34,16 +34,6 @@ def test_a_corner_is_where_its_name_says(name: str) -> None:
     assert (top < 64 - bottom) == ("top" in name)
 
 
-def test_large_is_cut_off_at_the_borders() -> None:
-    dot = torch.zeros(1, 4, 64, 64, dtype=torch.uint8)
-    dot[:, :, 22:42, 22:42] = 255
-    enlarged = put(dot, "large")
-    assert enlarged.shape == dot.shape
-    left, top, right, bottom = box(enlarged)
-    assert right - left == bottom - top == pytest.approx(26, abs=2)
-    assert left + right == pytest.approx(64, abs=2)
-
-
 def test_each_view_gets_its_own_place() -> None:
     things = Things(torch.cat([FULL, FULL // 2]), ("fox", "cat"), ((0, "3d"), (1, "3d")))
     chosen = [View(1, "small"), View(0, CENTRED), View(0, "small")]
