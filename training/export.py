@@ -42,13 +42,7 @@ PIPELINE = {
     "image_encoder": (None, None),
 }
 
-#: Prompts that suit a model with several styles and places, before those that suit every one.
-STYLED_EXAMPLES = (
-    "flat fox, small, in the corner",
-    "a cartoon of an octopus on a yellow background",
-    "a flat pineapple on a purple background",
-    "a cartoon penguin in the top left corner on a blue background",
-)
+#: Prompts that suit every model, and those that suit one with several styles and places.
 EXAMPLES = (
     "a red apple",
     "a fox on a blue background",
@@ -58,6 +52,17 @@ EXAMPLES = (
     "a cactus, pink background",
     "an octopus on a white background",
     "a pineapple on a green background",
+)
+STYLED_EXAMPLES = (
+    "a red apple",
+    "a fox on a blue background",
+    "a flat penguin on a yellow background",
+    "a cartoon rocket on a black background",
+    "a hamburger on a purple background",
+    "a flat strawberry",
+    "a cartoon octopus, pink background",
+    "a small balloon in the top left corner on a blue background",
+    "a 3d icon of a pineapple on a green background",
 )
 
 
@@ -122,7 +127,7 @@ def export_pipeline(
                 "styles": list(recipe.styles),
                 "places": list(recipe.places),
                 "backgrounds": list(BACKGROUNDS),
-                "examples": [*(STYLED_EXAMPLES if len(recipe.styles) > 1 else ()), *EXAMPLES],
+                "examples": list(STYLED_EXAMPLES if len(recipe.styles) > 1 else EXAMPLES),
             },
         )
         replace_files(folder, target)
