@@ -202,7 +202,7 @@ def write_scores(card: Path, lines: Sequence[str]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=POCKET)
-    parser.add_argument("--recipe", choices=sorted(RECIPES), default="cpu")
+    parser.add_argument("--recipe", choices=sorted(RECIPES), default="cpu-styles")
     parser.add_argument("--things", type=int, default=None, help="draw only so many a row")
     parser.add_argument("--quick", action="store_true", help="seen and held-out pairs alone")
     parser.add_argument("--card", type=Path, help="write the scores into this model card")
