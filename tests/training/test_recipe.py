@@ -167,14 +167,14 @@ def test_captions_are_the_same_for_the_same_seed(data: Path) -> None:
     pairs = batches.draw_pairs(8)
     assert pairs == [(3, 1), (2, 9), (1, 5), (1, 0), (2, 0), (1, 5), (3, 0), (1, 0)]
     expected = [
-        "honeybee on a black background",
-        "an octopus on pink background",
-        "a fox on yellow background",
-        "a 3d emoji of a fox",
-        "octopus on a white background",
+        "a honeybee icon on a black background",
+        "octopus on a pink background",
+        "fox in front of a yellow background",
+        "a fox",
+        "an octopus, large on white background",
         "",
-        "honeybee",
-        "a fox on a white background",
+        "a honeybee",
+        "fox",
     ]
     ids = batches.encode(pairs, CPU.diffusion.dropped_captions)
     assert torch.equal(ids, batches.model.vocabulary.encode(expected))
