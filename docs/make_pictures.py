@@ -36,8 +36,11 @@ def without_web_fonts(svg: str) -> str:
 async def draw(prompt: str, seed: int, light: bool) -> str:
     """Generate `prompt`; the screen as SVG while step `SHOWN_STEP` is in view."""
     from sdtui.params import GenerationParams
+    from sdtui.tui import frame_pace
     from sdtui.tui.app import SdtuiApp
 
+    # Nothing is sent anywhere, so there is no terminal to spare.
+    frame_pace.UNANSWERED_FRAMES_PER_SECOND = 1_000
     start = GenerationParams(prompt=prompt, seed=seed, num_inference_steps=STEPS)
     app = SdtuiApp(start=start)
     async with app.run_test(size=SIZE) as pilot:
@@ -50,7 +53,9 @@ async def draw(prompt: str, seed: int, light: bool) -> str:
             await pilot.pause(0.1)
         await pilot.press("enter")
         while not _step_in_view(str(app.main.run_view.preview.border_title)):
-            await pilot.pause(0.005)
+            if app.main.run_view.saved is not None:
+                raise RuntimeError(f"step {SHOWN_STEP} never came into view")
+            await pilot.pause(0.001)
         svg = without_web_fonts(app.export_screenshot(title="sdtui"))
         while app.main.bridge.running:
             await pilot.pause(0.1)
