@@ -67,6 +67,11 @@ class PixelStrip(Strip):
         return self.cell_length
 
     @property
+    def encoded(self) -> str:
+        """The line as terminal sequences."""
+        return self._cells.written(self._codes) or RESET
+
+    @property
     def encoded_size(self) -> int:
         """Bytes of the line as it was painted; none while it has not been, or not in one piece."""
         return len((self._render_cache or "").encode())
@@ -100,5 +105,5 @@ class PixelStrip(Strip):
     def render(self, console: Console) -> str:
         """The line as terminal sequences, encoded once."""
         if self._render_cache is None:
-            self._render_cache = self._cells.written(self._codes) or RESET
+            self._render_cache = self.encoded
         return self._render_cache

@@ -180,8 +180,11 @@ class Sixel:
             if parts and largest > room:
                 break
             sequence = self._encoded(band, largest)
-            parts.append(f"\x1b[{row + band.start + 1};{column + 1}H{sequence}")
-            room -= len(sequence)
+            part = f"\x1b[{row + band.start + 1};{column + 1}H{sequence}"
+            if band.stop == self._cells[1] and self._cells[1] * self._cell[1] % LINE:
+                part = f"\x1b[{row + band.stop};{column + 1}H{self._last_row()}{part}"
+            parts.append(part)
+            room -= len(part)
             self._missing.difference_update(band)
         return "".join(parts)
 
@@ -217,6 +220,16 @@ class Sixel:
                 break
         self._fineness = number
         return sequence
+
+    def _last_row(self) -> str:
+        """The last row in half blocks: below the last line of sixels, something of it is seen."""
+        assert self._frame is not None
+        columns, rows = self._cells
+        picture = scaled(self._frame, columns, 2 * rows)
+        below = picture.crop((0, 2 * rows - 2, columns, 2 * rows))
+        half_blocks = HalfBlocks()
+        half_blocks.draw(Frame(below.tobytes(), columns, 2), columns, 1)
+        return "".join(strip.encoded for strip in half_blocks.strips())
 
     def _in_blocks(self, block: int) -> Image.Image:
         """The frame in the terminal's pixels, in squares of so many of them."""

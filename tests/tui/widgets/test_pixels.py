@@ -13,6 +13,7 @@ from PIL import Image
 from rich.console import Console
 
 from sdtui.tui.renderers import Frame
+from sdtui.tui.renderers.half_blocks import HalfBlocks
 from sdtui.tui.renderers.kitty import MARKS, Kitty
 from sdtui.tui.renderers.scaling import scaled
 from sdtui.tui.renderers.sixel import Sixel
@@ -167,8 +168,19 @@ def test_sixel_fills_its_cells_but_never_the_line_below() -> None:
     sent = renderer.changes(4, 3) or ""
 
     place, picture = sent.split("\x1bP", 1)
-    assert place == "\x1b[4;5H"
     assert unsixel("\x1bP" + picture).shape == (84, 90, 3)
+    # Of the last cells, a pixel is seen below it: that of this picture, and of none before.
+    last_row, place = place[: -len("\x1b[4;5H")], place[-len("\x1b[4;5H") :]
+    assert place == "\x1b[4;5H"
+    half_blocks = HalfBlocks()
+    half_blocks.draw(noise(16, 16), 10, 5)
+    assert last_row == f"\x1b[8;5H{half_blocks.strips()[-1].encoded}"
+
+
+def test_sixel_that_fills_its_cells_is_sent_without_half_blocks() -> None:
+    renderer = Sixel((10, 18))
+    renderer.draw(noise(16, 16), 10, 5)
+    assert (renderer.changes(4, 3) or "").startswith("\x1b[4;5H\x1bP")
 
 
 def test_sixel_is_sent_again_only_when_something_was_painted_over_it() -> None:
