@@ -40,7 +40,7 @@ class InTransit:
         self._round_trip: float | None = None
         self._rate: float | None = None
         self._asked: int | None = None
-        self._asked_at = self._asked_since = 0.0
+        self._asked_at = self._asked_piece_since = 0.0
         self._answered_at = 0.0
         self._asked_piece = 0
         self._unasked = 0
@@ -90,7 +90,7 @@ class InTransit:
         """A question was written behind all that was."""
         self._asked, self._unasked = self._unasked, 0
         self._asked_at = self._clock()
-        self._asked_since = self._piece_since if self._asked else self._asked_at
+        self._asked_piece_since = self._piece_since if self._asked else self._asked_at
         self._asked_piece, self._piece = self._piece, 0
 
     def answered(self, at: float | None = None, *, measure: bool = True) -> None:
@@ -112,7 +112,9 @@ class InTransit:
             self._round_trip = seconds
         elif self._asked_piece >= _WORTH_A_QUESTION:
             # What waited behind something else began to come when that had come.
-            on_the_link = min(now - self._asked_since - self._round_trip, now - self._answered_at)
+            on_the_link = min(
+                now - self._asked_piece_since - self._round_trip, now - self._answered_at
+            )
             rate = self._asked_piece / max(on_the_link, _SHORTEST_SECONDS)
             before = rate if self._rate is None else self._rate
             self._rate = _MEMORY * before + (1 - _MEMORY) * rate
