@@ -18,6 +18,8 @@ UNANSWERED_FRAMES_PER_SECOND = 5
 _QUESTION = "\x1b[?2026$p"
 """DECRQM for synchronized output: whatever the answer, it comes when all before it was read."""
 _ANSWER_SECONDS = 5.0
+_LATE_SECONDS = 0.01
+"""A timer is always a little late, for which the frames after it are not to be later too."""
 
 
 class FramePace:
@@ -94,7 +96,9 @@ class FramePace:
     def _paint_now(self) -> None:
         self._stop_timer()
         rate = MAX_FRAMES_PER_SECOND if self._is_told else UNANSWERED_FRAMES_PER_SECOND
-        self._not_before = monotonic() + 1 / rate
+        now = monotonic()
+        is_on_time = now - self._not_before < _LATE_SECONDS
+        self._not_before = (self._not_before if is_on_time else now) + 1 / rate
         self._paint()
 
     @property
