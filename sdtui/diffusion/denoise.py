@@ -14,6 +14,7 @@ from diffusers import UNet2DConditionModel
 from sdtui.diffusion.devices import dtype_name
 from sdtui.diffusion.guidance import Guidance, guide
 from sdtui.diffusion.schedulers import Schedule
+from sdtui.diffusion.text_layers import TextComputedOnce
 from sdtui.errors import GenerationError
 
 
@@ -123,17 +124,19 @@ def denoise(
     step_arguments = {"generator": generator} if draws_noise else {}
     model_timesteps = schedule.model_timesteps(latents.device)
     sigmas = schedule.sigmas.tolist()
+    text_computed_once = TextComputedOnce(unet)
 
     for step_index, timestep in enumerate(schedule.timesteps):
         latent_model_input = scheduler.scale_model_input(latents, timestep)
         # One call for both halves: two calls of one would give other bits, and take longer.
         expanded = torch.cat([latent_model_input] * 2) if guidance.active else latent_model_input
-        noise_pred = unet(
-            expanded,
-            model_timesteps[step_index],
-            encoder_hidden_states=guidance.encoder_hidden_states,
-            return_dict=False,
-        )[0]
+        with text_computed_once:
+            noise_pred = unet(
+                expanded,
+                model_timesteps[step_index],
+                encoder_hidden_states=guidance.encoder_hidden_states,
+                return_dict=False,
+            )[0]
 
         noise_pred_uncond, noise_pred_text = None, noise_pred
         if guidance.active:

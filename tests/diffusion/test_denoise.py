@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -34,14 +35,17 @@ COMBINATIONS = [
 ]
 
 
-class FakeUNet:
+class FakeUNet(torch.nn.Module):
     """Predicts a little of what it sees and of what it attends to, and remembers its inputs."""
 
+    config = SimpleNamespace(addition_embed_type=None)
+
     def __init__(self) -> None:
+        super().__init__()
         self.inputs: list[torch.Tensor] = []
         self.timesteps: list[float] = []
 
-    def __call__(
+    def forward(
         self,
         sample: torch.Tensor,
         timestep: torch.Tensor,
@@ -53,14 +57,17 @@ class FakeUNet:
         return (0.9 * sample + encoder_hidden_states.mean(dim=(1, 2))[:, None, None, None],)
 
 
-class FakeUNetThatKnowsThePicture:
+class FakeUNetThatKnowsThePicture(torch.nn.Module):
     """Predicts exactly what has to be taken from its input to find PICTURE there."""
 
+    config = SimpleNamespace(addition_embed_type=None)
+
     def __init__(self, schedule: Schedule) -> None:
+        super().__init__()
         self.schedule = schedule
         self.calls = 0
 
-    def __call__(self, sample: torch.Tensor, *_: Any, **__: Any) -> tuple[torch.Tensor]:
+    def forward(self, sample: torch.Tensor, *_: Any, **__: Any) -> tuple[torch.Tensor]:
         sigma = self.schedule.sigmas[self.calls].double()
         self.calls += 1
         alpha = 1 / (1 + sigma**2).sqrt()
