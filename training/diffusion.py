@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from training.batches import Batches
 from training.budget import Budget, learning_rate_factor
@@ -14,6 +13,7 @@ from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import DiffusionRecipe, Recipe
 from training.device import autocast
 from training.ema import MovingAverage
+from training.guided import draw_excess, see_through
 from training.model import Model, build_optimizer
 from training.parallel import average_gradients, rank, workers
 from training.schedule import NUM_TRAIN_TIMESTEPS, add_noise, alphas_cumprod
@@ -32,23 +32,28 @@ def velocity_loss(
     model: Model,
     input_ids: torch.Tensor,
     latents: torch.Tensor,
+    contrast: torch.Tensor,
     recipe: DiffusionRecipe,
     signal: torch.Tensor,
 ) -> torch.Tensor:
     """Mean squared error of the velocity, each caption seen at several noise levels.
 
-    Takes renumbered `input_ids` (captions, 77), scaled `latents` (captions, 4, height, width) and
-    `signal`, the alpha_bar of each timestep (1000,).
+    Takes renumbered `input_ids` (captions, 77), scaled `latents` and their `contrast` to what is
+    expected without a prompt (captions, 4, height, width), and `signal`, the alpha_bar of each
+    timestep (1000,). Some of the latents are such as guidance leaves them.
     """
     levels = recipe.noise_levels
     prompt_embeds = model.text_encoder(input_ids).last_hidden_state
     prompt_embeds = prompt_embeds.repeat_interleave(levels, dim=0)
-    latents = latents.repeat_interleave(levels, dim=0)
+    latents, contrast = (part.repeat_interleave(levels, dim=0) for part in (latents, contrast))
     timesteps = draw_timesteps(len(input_ids), levels, recipe.timestep_exponent, latents.device)
-    noisy, velocity = add_noise(latents, torch.randn_like(latents), signal[timesteps])
+    signal = signal[timesteps]
+    noisy, velocity = add_noise(latents, torch.randn_like(latents), signal)
+    excess = draw_excess(contrast, signal)
+    noisy, velocity, weights = see_through(noisy, velocity, excess, signal)
     noisy = noisy.to(memory_format=torch.channels_last)
     predicted = model.unet(noisy, timesteps, prompt_embeds).sample
-    return F.mse_loss(predicted.float(), velocity)
+    return ((predicted.float() - velocity).square() * weights).mean()
 
 
 def train_diffusion(
@@ -106,9 +111,9 @@ def train_diffusion(
     if recipe.compile:
         loss_of = torch.compile(velocity_loss, dynamic=False)
         # Compiled before the budget's clock starts, as in vae.py.
-        input_ids, targets = (part.to(recipe.device) for part in next(coming))
+        batch = (part.to(recipe.device) for part in next(coming))
         with autocast(recipe):
-            loss_of(model, input_ids, targets, settings, signal).backward()
+            loss_of(model, *batch, settings, signal).backward()
         optimizer.zero_grad()
     budget = Budget(settings.minutes, spent, until)
     mean_loss, seen, saved = torch.zeros((), device=recipe.device), 0, budget.spent
@@ -116,9 +121,9 @@ def train_diffusion(
     while fraction < 1 and not budget.is_interrupted:
         for group in optimizer.param_groups:
             group["lr"] = group["base"] * learning_rate_factor(fraction)
-        input_ids, targets = (part.to(recipe.device) for part in next(coming))
+        batch = (part.to(recipe.device) for part in next(coming))
         with autocast(recipe):
-            loss = loss_of(model, input_ids, targets, settings, signal)
+            loss = loss_of(model, *batch, settings, signal)
         loss.backward()
         fraction = average_gradients(networks.parameters(), budget.fraction)
         torch.nn.utils.clip_grad_norm_(networks.parameters(), 1.0)

@@ -25,14 +25,15 @@ class Place:
 
 #: What a caption that names no place means: as large as the picture.
 CENTRED = "centred"
-#: Corners keep a little free space around the thing. "In the corner" alone is the last of them.
+#: Corners keep a little free space around the thing, so much that all the small ones' latents are
+#: the same but for where they stand: whole latents' width. "In the corner" alone is the last.
 PLACES: dict[str, Place] = {
     CENTRED: Place(scale=1.0, adjectives=("large", "big"), phrases=("{}, large", "{}, close up")),
     "small": Place(adjectives=("small", "tiny"), phrases=("{}, small",)),
     **{
         f"{row} {column}": Place(
-            left=0.1 if column == "left" else 0.9,
-            top=0.1 if row == "top" else 0.9,
+            left=0.125 if column == "left" else 0.875,
+            top=0.125 if row == "top" else 0.875,
             phrases=(
                 f"{{}} in the {row} {column} corner",
                 f"{{}} in the {row} {column}",
