@@ -1,6 +1,6 @@
 """What a training run is made of: sizes, budgets and rates, as named recipes.
 
-`toy` runs in seconds, `cpu` in two to three hours on two cores, `cpu-styles` in an hour and a half
+`toy` runs in seconds, `cpu` in two to three hours on two cores, `cpu-styles` in less than two hours
 from the weights of `cpu`, `h100` in about twenty minutes on one GPU. `toy-compiled` tries
 what the last two have more than `cpu`: torch.compile and bfloat16.
 """
@@ -50,9 +50,8 @@ class DiffusionRecipe:
     #: Steps that teach the text encoder alone, and captions in each.
     text_steps: int = 700
     text_captions: int = 64
-    #: Captions a step, and how many noise levels the UNet sees of each.
+    #: Captions a step, each seen at two noise levels.
     captions: int = 16
-    noise_levels: int = 2
     learning_rate: float = 1.5e-3
     text_learning_rate: float = 5e-4
     weight_decay: float = 0.01
@@ -114,7 +113,6 @@ TOY = Recipe(
         text_steps=3,
         text_captions=4,
         captions=4,
-        noise_levels=2,
     ),
     classifier=ClassifierRecipe(steps=5, batch_size=8, channels=(8, 8, 8, 8)),
     most=8,
@@ -139,7 +137,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="cpu-styles",
             vae=VAERecipe(minutes=40),
-            diffusion=DiffusionRecipe(minutes=95, captions=32),
+            diffusion=DiffusionRecipe(minutes=105, captions=32),
             classifier=ClassifierRecipe(steps=3000),
             most=261,
             styles=tuple(STYLES),
@@ -156,7 +154,6 @@ RECIPES: dict[str, Recipe] = {
                 text_steps=2000,
                 text_captions=512,
                 captions=512,
-                noise_levels=2,
                 ema_decay=0.9995,
             ),
             classifier=ClassifierRecipe(

@@ -19,41 +19,64 @@ from training.parallel import average_gradients, rank, workers
 from training.schedule import NUM_TRAIN_TIMESTEPS, add_noise, alphas_cumprod
 
 
+#: How many timesteps lie between a caption's two noise levels, at most.
+LARGEST_GAP = 250
+
+
 def draw_timesteps(
-    captions: int, levels: int, exponent: float, device: torch.device
-) -> torch.Tensor:
-    """Timesteps (captions × levels,), spread evenly within each caption, then leaning."""
-    within = torch.rand(captions, levels, device=device)
-    strata = ((torch.arange(levels, device=device) + within) / levels) ** exponent
-    return (strata * NUM_TRAIN_TIMESTEPS).long().clamp_max(NUM_TRAIN_TIMESTEPS - 1).flatten()
+    captions: int, exponent: float, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """A timestep for each caption, spread evenly and then leaning, and one with less noise."""
+    strata = torch.arange(captions, device=device) + torch.rand(captions, device=device)
+    shares = (strata / captions) ** exponent
+    gaps = LARGEST_GAP * torch.rand(captions, device=device) ** 2
+    first = shares * NUM_TRAIN_TIMESTEPS
+    last = NUM_TRAIN_TIMESTEPS - 1
+    return first.long().clamp_max(last), (first - gaps).long().clamp(0, last)
 
 
 def velocity_loss(
     model: Model,
     input_ids: torch.Tensor,
     latents: torch.Tensor,
-    contrast: torch.Tensor,
+    empty: torch.Tensor,
     recipe: DiffusionRecipe,
     signal: torch.Tensor,
 ) -> torch.Tensor:
-    """Mean squared error of the velocity, each caption seen at several noise levels.
+    """Mean squared error of the velocity, each caption seen at two noise levels.
 
-    Takes renumbered `input_ids` (captions, 77), scaled `latents` and their `contrast` to what is
-    expected without a prompt (captions, 4, height, width), and `signal`, the alpha_bar of each
-    timestep (1000,). Some of the latents are such as guidance leaves them.
+    The first shows a true picture under noise. The second, with less noise, shows most of them as
+    guidance leaves them that began at the first; there captions are dropped, for guidance.
+
+    Takes renumbered `input_ids` (captions, 77), those of the `empty` caption (1, 77), scaled
+    `latents` (captions, 4, height, width) and `signal`, the alpha_bar of each timestep (1000,).
     """
-    levels = recipe.noise_levels
-    prompt_embeds = model.text_encoder(input_ids).last_hidden_state
-    prompt_embeds = prompt_embeds.repeat_interleave(levels, dim=0)
-    latents, contrast = (part.repeat_interleave(levels, dim=0) for part in (latents, contrast))
-    timesteps = draw_timesteps(len(input_ids), levels, recipe.timestep_exponent, latents.device)
-    signal = signal[timesteps]
-    noisy, velocity = add_noise(latents, torch.randn_like(latents), signal)
-    excess = draw_excess(contrast, signal)
-    noisy, velocity, weights = see_through(noisy, velocity, excess, signal)
-    noisy = noisy.to(memory_format=torch.channels_last)
-    predicted = model.unet(noisy, timesteps, prompt_embeds).sample
-    return ((predicted.float() - velocity).square() * weights).mean()
+    prompt_embeds = model.text_encoder(torch.cat([input_ids, empty])).last_hidden_state
+    prompt_embeds, nothing = prompt_embeds[:-1], prompt_embeds[-1:].expand_as(prompt_embeds[:-1])
+    noise = torch.randn_like(latents)
+    first, second = draw_timesteps(len(input_ids), recipe.timestep_exponent, latents.device)
+
+    noisy, velocity = add_noise(latents, noise, signal[first])
+    predicted = predict(model, noisy, first, prompt_embeds)
+    loss = (predicted - velocity).square().mean()
+    with torch.no_grad():
+        difference = predicted.detach() - predict(model, noisy, first, nothing)
+    excess = draw_excess(difference, signal[first])
+
+    noisy, velocity = add_noise(latents, noise, signal[second])
+    noisy, velocity, weights = see_through(noisy, velocity, excess, signal[second])
+    # Nothing is dropped at the first level.
+    dropped = torch.rand(len(input_ids), 1, 1, device=latents.device) < 2 * recipe.dropped_captions
+    predicted = predict(model, noisy, second, torch.where(dropped, nothing, prompt_embeds))
+    return (loss + ((predicted - velocity).square() * weights).mean()) / 2
+
+
+def predict(
+    model: Model, noisy: torch.Tensor, timesteps: torch.Tensor, prompt_embeds: torch.Tensor
+) -> torch.Tensor:
+    """The velocity in float32, (batch, 4, height, width)."""
+    noisy = noisy.contiguous(memory_format=torch.channels_last)
+    return model.unet(noisy, timesteps, prompt_embeds).sample.float()
 
 
 def train_diffusion(
@@ -106,14 +129,19 @@ def train_diffusion(
         }
         save_checkpoint(run / "diffusion.pt", state)
 
-    loss_of = velocity_loss
     coming = batches.draw_ahead()
-    if recipe.compile:
-        loss_of = torch.compile(velocity_loss, dynamic=False)
-        # Compiled before the budget's clock starts, as in vae.py.
-        batch = (part.to(recipe.device) for part in next(coming))
+    empty = model.vocabulary.encode([""]).to(recipe.device)
+
+    def loss_of_next() -> torch.Tensor:
+        input_ids, latents = (part.to(recipe.device) for part in next(coming))
         with autocast(recipe):
-            loss_of(model, *batch, settings, signal).backward()
+            return velocity_loss(model, input_ids, latents, empty, settings, signal)
+
+    if recipe.compile:
+        for network in networks:
+            network.compile(dynamic=False)
+        # Compiled before the budget's clock starts, as in vae.py.
+        loss_of_next().backward()
         optimizer.zero_grad()
     budget = Budget(settings.minutes, spent, until)
     mean_loss, seen, saved = torch.zeros((), device=recipe.device), 0, budget.spent
@@ -121,9 +149,7 @@ def train_diffusion(
     while fraction < 1 and not budget.is_interrupted:
         for group in optimizer.param_groups:
             group["lr"] = group["base"] * learning_rate_factor(fraction)
-        batch = (part.to(recipe.device) for part in next(coming))
-        with autocast(recipe):
-            loss = loss_of(model, *batch, settings, signal)
+        loss = loss_of_next()
         loss.backward()
         fraction = average_gradients(networks.parameters(), budget.fraction)
         torch.nn.utils.clip_grad_norm_(networks.parameters(), 1.0)
@@ -135,7 +161,7 @@ def train_diffusion(
         # Read only when printed: reading waits for the device.
         mean_loss += (loss.detach() - mean_loss) / min(seen, 100)
         if step % 50 == 0 and rank() == 0:
-            samples = step * settings.captions * settings.noise_levels
+            samples = step * settings.captions * 2
             report = f"diffusion {samples} samples {budget.spent:.1f} min loss {mean_loss:.4f}"
             print(report, flush=True)
         if rank() == 0 and budget.spent - saved > recipe.checkpoint_minutes:

@@ -165,7 +165,8 @@ def evaluate(
     if quick:
         settings = settings[:2]
     else:
-        settings += [(HELD_OUT, 25, 1.0), (HELD_OUT, 25, 7.5), (HELD_OUT, 5, DEFAULT_GUIDANCE)]
+        settings += [(HELD_OUT, 25, 1.0), (HELD_OUT, 25, 7.5)]
+        settings += [(HELD_OUT, 5, DEFAULT_GUIDANCE), (HELD_OUT, 5, 7.5)]
     for line in HEADER:
         say(line)
     if HELD_OUT in rows:

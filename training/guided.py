@@ -1,13 +1,11 @@
 """Latents as guidance leaves them, so that training sees what sampling will.
 
-Guidance of scale w puts (w - 1)(x0 - u) on top of the picture x0, where u is what the network
-expects without a prompt: while the noise is high, hardly more than the mean of all pictures. With
-y = x / a = x0 + sigma e, the sampler's dy / dsigma = (y - guided x0) / sigma carries that excess
-along. It stays as large as it is while u knows nothing, and once the noise is so low, at some
-sigma*, that u sees the picture for itself, it shrinks as sigma / sigma* does. A network that has
-seen noisy true pictures alone takes an excess for part of the picture, and colours run over; one
-that has learned to see through it ends on the picture, whatever the scale (arXiv:2207.12598 has
-guidance, arXiv:2206.00364 y and sigma).
+Guidance of scale w puts (w - 1)(c - u) on top of the picture: c is what the network takes it for
+with the prompt, u without (arXiv:2207.12598). In y = x / a = x0 + sigma e, the sampler's
+dy / dsigma = (y - guided x0) / sigma (arXiv:2206.00364) carries that excess along, and it only
+shrinks as sigma does. A network that has seen noisy true pictures alone takes it for part of the
+picture: colours run over. One that has seen it, and the picture that was meant, ends on that
+picture with a high scale too.
 """
 
 from __future__ import annotations
@@ -15,27 +13,20 @@ from __future__ import annotations
 import torch
 
 #: Share of the samples with an excess.
-SHARE = 0.5
-#: The largest excess, in differences between a picture and what is expected without a prompt.
-LARGEST_EXCESS = 7.0
-#: sigma* lies between these, evenly in its logarithm.
-KNOWN_BELOW, KNOWN_FROM = 12.0, 2.0
+SHARE = 0.7
+#: The largest excess, in differences between the pictures with and without the prompt.
+LARGEST_EXCESS = 8.0
 
 
-def draw_excess(contrast: torch.Tensor, signal: torch.Tensor) -> torch.Tensor:
+def draw_excess(difference: torch.Tensor, signal: torch.Tensor) -> torch.Tensor:
     """What guidance may have put on top of the pictures; nothing on some of them.
 
-    Takes `contrast`, the pictures less what is expected without a prompt, (batch, channels,
-    height, width), and `signal`, alpha_bar of each sample's timestep (batch,).
+    Takes the `difference` of the velocities that are predicted with and without the prompt,
+    (batch, channels, height, width), and `signal`, alpha_bar of each timestep, (batch,). As
+    x0 = a x - s v, the pictures differ by -s times as much.
     """
-
-    def uniform() -> torch.Tensor:
-        return torch.rand_like(signal)
-
-    sigma = ((1 - signal) / signal).sqrt()
-    known = KNOWN_FROM * (KNOWN_BELOW / KNOWN_FROM) ** uniform()
-    size = LARGEST_EXCESS * uniform() * (sigma / known).clamp_max(1) * (uniform() < SHARE)
-    return size.view(-1, 1, 1, 1) * contrast
+    size = LARGEST_EXCESS * torch.rand_like(signal) * (torch.rand_like(signal) < SHARE)
+    return (-size * (1 - signal).sqrt()).view(-1, 1, 1, 1) * difference
 
 
 def see_through(

@@ -66,7 +66,7 @@ def train_text(
             rise, fall = min(1.0, (step + 1) / 30), 1 - step / settings.text_steps
             group["lr"] = 2 * group["base"] * rise * fall
         pairs = batches.draw_pairs(count)
-        input_ids = batches.encode(pairs, dropped_captions=0.0).to(recipe.device)
+        input_ids = batches.encode(pairs).to(recipe.device)
         rows, columns = (list(part) for part in zip(*pairs, strict=True))
         codes = targets.codes[rows, columns].to(recipe.device)
         means = said(text_encoder(input_ids).last_hidden_state, model.vocabulary.ends(input_ids))

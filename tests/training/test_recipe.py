@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -168,16 +167,16 @@ def test_captions_are_the_same_for_the_same_seed(data: Path) -> None:
     pairs = batches.draw_pairs(8)
     assert pairs == [(3, 1), (2, 9), (1, 5), (1, 0), (2, 0), (1, 5), (3, 0), (1, 0)]
     expected = [
-        "a honeybee icon on a black background",
-        "octopus on a pink background",
-        "fox in front of a yellow background",
-        "a fox",
-        "an octopus, large on white background",
-        "",
-        "a honeybee",
+        "honeybee on a black background",
+        "an octopus on pink background",
+        "a fox on yellow background",
+        "a 3d emoji of a fox",
+        "octopus on a white background",
+        "a fox, large on a yellow background",
+        "a honeybee, large on a white background",
         "fox",
     ]
-    ids = batches.encode(pairs, CPU.diffusion.dropped_captions)
+    ids = batches.encode(pairs)
     assert torch.equal(ids, batches.model.vocabulary.encode(expected))
 
 
@@ -188,33 +187,12 @@ def test_training_never_sees_a_held_out_combination_in_any_place(data: Path) -> 
     assert held_out
     seen = set()
     for _ in range(200):
-        latents = batches.draw().latents
+        _, latents = batches.draw()
         seen |= {(int(row), int(column)) for row, column in latents[:, :, 0, 0]}
     pictures = {(batches.views[row].picture, column) for row, column in seen}
     assert not pictures & held_out
     assert {batches.views[row].place for row, _ in seen} == set(TOY.places)
     assert {things.drawn[picture][1] for picture, _ in pictures} == set(TOY.styles)
-
-
-def test_without_a_prompt_something_between_what_looks_alike_and_everything_is_expected(
-    data: Path,
-) -> None:
-    things = load_things(data / "pictures.npz", TOY)
-    batches = batches_of(things, data)
-    row, column = batches.pairs[-1]
-    look = batches.look(batches.views[row])
-    alike = [other for other, _ in batches.pairs if batches.look(batches.views[other]) == look]
-    seen = [other for other, background in batches.pairs if background == column]
-    mean = statistics.mean(set(alike) & set(seen))
-
-    drawn = batches.expected([(row, column)] * 200)[:, :, 0, 0]
-    towards = (drawn[:, 0] - batches.mean[0, 0, 0]) / (mean - batches.mean[0, 0, 0])
-
-    assert towards.min() < 0.1 < 0.9 < towards.max() <= 1
-    whole = batches.mean[:, 0, 0] + towards[:, None] * (
-        torch.tensor([mean, column]) - batches.mean[:, 0, 0]
-    )
-    torch.testing.assert_close(drawn, whole)
 
 
 def test_batches_drawn_ahead_are_those_that_are_drawn_one_by_one(data: Path) -> None:
