@@ -18,7 +18,6 @@ from training.model import Model, build_optimizer
 from training.parallel import average_gradients, rank, workers
 from training.schedule import NUM_TRAIN_TIMESTEPS, add_noise, alphas_cumprod
 
-
 #: How many timesteps lie between a caption's two noise levels, at most.
 LARGEST_GAP = 250
 
