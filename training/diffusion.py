@@ -13,7 +13,7 @@ from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import DiffusionRecipe, Recipe
 from training.device import autocast
 from training.ema import MovingAverage
-from training.guided import draw_excess, see_through
+from training.guided import draw_excess, heard, see_through
 from training.model import Model, build_optimizer
 from training.parallel import average_gradients, rank, workers
 from training.schedule import NUM_TRAIN_TIMESTEPS, add_noise, alphas_cumprod
@@ -56,7 +56,7 @@ def velocity_loss(
     first, second = draw_timesteps(len(input_ids), recipe.timestep_exponent, latents.device)
 
     noisy, velocity = add_noise(latents, noise, signal[first])
-    predicted = predict(model, noisy, first, prompt_embeds)
+    predicted = predict(model, noisy, first, heard(prompt_embeds, signal[first]))
     loss = (predicted - velocity).square().mean()
     with torch.no_grad():
         difference = predicted.detach() - predict(model, noisy, first, nothing)
@@ -66,7 +66,8 @@ def velocity_loss(
     noisy, velocity, weights = see_through(noisy, velocity, excess, signal[second])
     # Nothing is dropped at the first level.
     dropped = torch.rand(len(input_ids), 1, 1, device=latents.device) < 2 * recipe.dropped_captions
-    predicted = predict(model, noisy, second, torch.where(dropped, nothing, prompt_embeds))
+    prompt_embeds = torch.where(dropped, nothing, heard(prompt_embeds, signal[second]))
+    predicted = predict(model, noisy, second, prompt_embeds)
     return (loss + ((predicted - velocity).square() * weights).mean()) / 2
 
 

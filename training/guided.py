@@ -12,10 +12,24 @@ from __future__ import annotations
 
 import torch
 
+#: Where sigma is less, captions are not heard: what they mean can be seen. There, the prompt makes
+#: small differences only, which a high scale multiplies, and no later step mends (Kynkäänniemi et
+#: al., 2024, arXiv:2404.07724).
+HEARD_FROM = 0.75
 #: Share of the samples with an excess.
 SHARE = 0.7
 #: The largest excess, in differences between the pictures with and without the prompt.
 LARGEST_EXCESS = 8.0
+
+
+def heard(prompt_embeds: torch.Tensor, signal: torch.Tensor) -> torch.Tensor:
+    """The embeddings (batch, 77, hidden), and another's where the noise is low.
+
+    Takes `signal`, alpha_bar of each timestep, (batch,). A network that is never told the truth
+    there learns not to listen, and predicts the same with a prompt and without.
+    """
+    is_heard = ((1 - signal) / signal).sqrt() >= HEARD_FROM
+    return torch.where(is_heard.view(-1, 1, 1), prompt_embeds, prompt_embeds.roll(1, 0))
 
 
 def draw_excess(difference: torch.Tensor, signal: torch.Tensor) -> torch.Tensor:

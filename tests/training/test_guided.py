@@ -5,7 +5,14 @@ from __future__ import annotations
 import torch
 
 from training.diffusion import LARGEST_GAP, draw_timesteps
-from training.guided import LARGEST_EXCESS, SHARE, draw_excess, see_through
+from training.guided import (
+    HEARD_FROM,
+    LARGEST_EXCESS,
+    SHARE,
+    draw_excess,
+    heard,
+    see_through,
+)
 from training.schedule import NUM_TRAIN_TIMESTEPS, add_noise, alphas_cumprod
 
 SIGNAL = alphas_cumprod()
@@ -20,6 +27,13 @@ def test_the_second_timestep_has_less_noise_by_a_little_or_more() -> None:
     assert gaps.float().median() < LARGEST_GAP / 3
     assert {int(first.min()), int(second.min())} == {0}
     assert first.max() == NUM_TRAIN_TIMESTEPS - 1
+
+
+def test_captions_are_heard_where_they_say_more_than_the_picture() -> None:
+    sigmas = torch.tensor([0.1, HEARD_FROM * 0.99, HEARD_FROM * 1.01, 50.0])
+    captions = torch.arange(4.0).view(4, 1, 1).expand(-1, 77, 8)
+    given = heard(captions, 1 / (1 + sigmas**2))[:, 0, 0]
+    assert given.tolist() == [3, 0, 2, 3]
 
 
 def test_some_pictures_have_an_excess_of_any_size() -> None:
