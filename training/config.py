@@ -137,7 +137,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="cpu-styles",
             vae=VAERecipe(minutes=40),
-            diffusion=DiffusionRecipe(minutes=105, captions=32),
+            diffusion=DiffusionRecipe(minutes=107, captions=32),
             classifier=ClassifierRecipe(steps=3000),
             most=261,
             styles=tuple(STYLES),

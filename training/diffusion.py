@@ -13,25 +13,27 @@ from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import DiffusionRecipe, Recipe
 from training.device import autocast
 from training.ema import MovingAverage
-from training.guided import draw_excess, heard, see_through
+from training.guided import draw_excess, mislead, see_through
 from training.model import Model, build_optimizer
 from training.parallel import average_gradients, rank, workers
 from training.schedule import NUM_TRAIN_TIMESTEPS, add_noise, alphas_cumprod
 
-#: How many timesteps lie between a caption's two noise levels, at most.
-LARGEST_GAP = 250
+#: A caption is seen at two noise levels; so many timesteps lie between them, at most.
+NOISE_LEVELS, LARGEST_GAP = 2, 250
 
 
 def draw_timesteps(
     captions: int, exponent: float, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """A timestep for each caption, spread evenly and then leaning, and one with less noise."""
+    """A timestep for each caption, spread evenly and then leaning, and one with less noise.
+
+    Both are (captions,).
+    """
     strata = torch.arange(captions, device=device) + torch.rand(captions, device=device)
-    shares = (strata / captions) ** exponent
-    gaps = LARGEST_GAP * torch.rand(captions, device=device) ** 2
-    first = shares * NUM_TRAIN_TIMESTEPS
+    first = (strata / captions) ** exponent * NUM_TRAIN_TIMESTEPS
+    gaps = first.clamp_max(LARGEST_GAP) * torch.rand(captions, device=device) ** 2
     last = NUM_TRAIN_TIMESTEPS - 1
-    return first.long().clamp_max(last), (first - gaps).long().clamp(0, last)
+    return first.long().clamp_max(last), (first - gaps).long().clamp_max(last)
 
 
 def velocity_loss(
@@ -44,8 +46,9 @@ def velocity_loss(
 ) -> torch.Tensor:
     """Mean squared error of the velocity, each caption seen at two noise levels.
 
-    The first shows a true picture under noise. The second, with less noise, shows most of them as
-    guidance leaves them that began at the first; there captions are dropped, for guidance.
+    The first shows a true picture under noise; the second, with less noise, shows most of them
+    with what guidance puts on top. At both, captions are dropped, for guidance, and are another
+    picture's where the noise is low.
 
     Takes renumbered `input_ids` (captions, 77), those of the `empty` caption (1, 77), scaled
     `latents` (captions, 4, height, width) and `signal`, the alpha_bar of each timestep (1000,).
@@ -55,26 +58,30 @@ def velocity_loss(
     noise = torch.randn_like(latents)
     first, second = draw_timesteps(len(input_ids), recipe.timestep_exponent, latents.device)
 
+    def told(signal: torch.Tensor) -> torch.Tensor:
+        dropped = torch.rand_like(signal) < recipe.dropped_captions
+        return torch.where(dropped.view(-1, 1, 1), nothing, mislead(prompt_embeds, signal))
+
     noisy, velocity = add_noise(latents, noise, signal[first])
-    predicted = predict(model, noisy, first, heard(prompt_embeds, signal[first]))
+    predicted = predict(model, noisy, first, told(signal[first]))
     loss = (predicted - velocity).square().mean()
     with torch.no_grad():
-        difference = predicted.detach() - predict(model, noisy, first, nothing)
+        difference = predicted - predict(model, noisy, first, nothing)
     excess = draw_excess(difference, signal[first])
 
     noisy, velocity = add_noise(latents, noise, signal[second])
     noisy, velocity, weights = see_through(noisy, velocity, excess, signal[second])
-    # Nothing is dropped at the first level.
-    dropped = torch.rand(len(input_ids), 1, 1, device=latents.device) < 2 * recipe.dropped_captions
-    prompt_embeds = torch.where(dropped, nothing, heard(prompt_embeds, signal[second]))
-    predicted = predict(model, noisy, second, prompt_embeds)
-    return (loss + ((predicted - velocity).square() * weights).mean()) / 2
+    predicted = predict(model, noisy, second, told(signal[second]))
+    return (loss + ((predicted - velocity).square() * weights).mean()) / NOISE_LEVELS
 
 
 def predict(
     model: Model, noisy: torch.Tensor, timesteps: torch.Tensor, prompt_embeds: torch.Tensor
 ) -> torch.Tensor:
-    """The velocity in float32, (batch, 4, height, width)."""
+    """The velocity in float32, like `noisy` (batch, 4, height, width).
+
+    `timesteps` are (batch,), `prompt_embeds` (batch, 77, hidden).
+    """
     noisy = noisy.contiguous(memory_format=torch.channels_last)
     return model.unet(noisy, timesteps, prompt_embeds).sample.float()
 
@@ -161,7 +168,7 @@ def train_diffusion(
         # Read only when printed: reading waits for the device.
         mean_loss += (loss.detach() - mean_loss) / min(seen, 100)
         if step % 50 == 0 and rank() == 0:
-            samples = step * settings.captions * 2
+            samples = step * settings.captions * NOISE_LEVELS
             report = f"diffusion {samples} samples {budget.spent:.1f} min loss {mean_loss:.4f}"
             print(report, flush=True)
         if rank() == 0 and budget.spent - saved > recipe.checkpoint_minutes:

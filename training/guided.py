@@ -1,11 +1,12 @@
-"""Latents as guidance leaves them, so that training sees what sampling will.
+"""What keeps a high guidance scale on the picture: training sees what sampling will.
 
-Guidance of scale w puts (w - 1)(c - u) on top of the picture: c is what the network takes it for
-with the prompt, u without (arXiv:2207.12598). In y = x / a = x0 + sigma e, the sampler's
-dy / dsigma = (y - guided x0) / sigma (arXiv:2206.00364) carries that excess along, and it only
-shrinks as sigma does. A network that has seen noisy true pictures alone takes it for part of the
-picture: colours run over. One that has seen it, and the picture that was meant, ends on that
-picture with a high scale too.
+Guidance of scale w puts d = (w - 1)(c - u) on top of the picture x0 (Saharia et al., 2022,
+arXiv:2205.11487, equation 2): c is what the network takes it for with the prompt, u without. In
+y = x / a = x0 + sigma e, the sampler's dy / dsigma = (y - guided x0) / sigma (Karras et al., 2022,
+arXiv:2206.00364) draws y towards x0 + d. The excess E above the picture obeys
+dE / dsigma = (E - d) / sigma: it comes to be any part of d, and goes as sigma does once the network
+sees through it. One that has seen noisy true pictures alone takes it for part of the picture, and
+colours run over; one that has seen it, and the picture that was meant, ends on that picture.
 """
 
 from __future__ import annotations
@@ -17,16 +18,17 @@ import torch
 #: al., 2024, arXiv:2404.07724).
 HEARD_FROM = 0.75
 #: Share of the samples with an excess.
-SHARE = 0.7
+EXCESS_SHARE = 0.7
 #: The largest excess, in differences between the pictures with and without the prompt.
 LARGEST_EXCESS = 8.0
 
 
-def heard(prompt_embeds: torch.Tensor, signal: torch.Tensor) -> torch.Tensor:
-    """The embeddings (batch, 77, hidden), and another's where the noise is low.
+def mislead(prompt_embeds: torch.Tensor, signal: torch.Tensor) -> torch.Tensor:
+    """The embeddings (batch, 77, hidden), and another picture's where the noise is low.
 
     Takes `signal`, alpha_bar of each timestep, (batch,). A network that is never told the truth
-    there learns not to listen, and predicts the same with a prompt and without.
+    there learns not to listen, and predicts the same with a prompt and without. A batch of one has
+    no other picture, and keeps its own.
     """
     is_heard = ((1 - signal) / signal).sqrt() >= HEARD_FROM
     return torch.where(is_heard.view(-1, 1, 1), prompt_embeds, prompt_embeds.roll(1, 0))
@@ -39,7 +41,7 @@ def draw_excess(difference: torch.Tensor, signal: torch.Tensor) -> torch.Tensor:
     (batch, channels, height, width), and `signal`, alpha_bar of each timestep, (batch,). As
     x0 = a x - s v, the pictures differ by -s times as much.
     """
-    size = LARGEST_EXCESS * torch.rand_like(signal) * (torch.rand_like(signal) < SHARE)
+    size = LARGEST_EXCESS * torch.rand_like(signal) * (torch.rand_like(signal) < EXCESS_SHARE)
     return (-size * (1 - signal).sqrt()).view(-1, 1, 1, 1) * difference
 
 
@@ -48,8 +50,10 @@ def see_through(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Noisy latents with the excess, the velocity that still leads to the picture, and weights.
 
-    From x + a d, the velocity v + (a^2 / s) d leads to the same x0. The weights (batch, 1, 1, 1)
-    keep a large excess from outweighing the rest of the loss.
+    All are (batch, channels, height, width) but `signal`, alpha_bar of each timestep, (batch,), and
+    the weights, (batch, 1, 1, 1). From x + a E, the velocity v + (a^2 / s) E leads to the same x0,
+    with a^2 = alpha_bar and s^2 = 1 - a^2. The weights keep a large excess from outweighing the
+    rest of the loss.
     """
     signal = signal.view(-1, 1, 1, 1)
     detour = excess * signal / (1 - signal).sqrt()

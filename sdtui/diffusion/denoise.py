@@ -130,6 +130,7 @@ def denoise(
         latent_model_input = scheduler.scale_model_input(latents, timestep)
         # One call for both halves: two calls of one would give other bits, and take longer.
         expanded = torch.cat([latent_model_input] * 2) if guidance.active else latent_model_input
+        # Left before the step is yielded: until the next one, the U-Net is its own again.
         with text_computed_once:
             noise_pred = unet(
                 expanded,

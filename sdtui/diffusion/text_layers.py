@@ -17,10 +17,15 @@ Forward = Callable[[torch.Tensor], torch.Tensor]
 
 
 def text_layers(unet: UNet2DConditionModel) -> list[nn.Module]:
-    """The layers whose only input is `encoder_hidden_states`."""
+    """The layers whose only input is `encoder_hidden_states`.
+
+    An attention with projections added for the text takes the picture through its own.
+    """
     layers: list[nn.Module] = []
     for module in unet.modules():
-        if isinstance(module, Attention) and module.is_cross_attention:
+        if not isinstance(module, Attention) or not module.is_cross_attention:
+            continue
+        if module.added_kv_proj_dim is None:
             layers += [module.to_k, module.to_v]
     if unet.config.addition_embed_type == "text":
         layers.append(unet.add_embedding)
@@ -30,20 +35,27 @@ def text_layers(unet: UNet2DConditionModel) -> list[nn.Module]:
 class TextComputedOnce:
     """Within its block, `unet` takes what it made of the text last, if the text is the same.
 
-    Another tensor of `encoder_hidden_states` is another text; one that is changed in place is not
-    noticed. The bits are those of a U-Net that computes it at each step.
+    One object serves a whole loop, and its block is entered at each step. Another tensor of
+    `encoder_hidden_states` is another text; one that is changed in place is not noticed, nor are
+    new weights. The bits are those of a U-Net that computes it at each step.
     """
 
     def __init__(self, unet: UNet2DConditionModel) -> None:
         self._forwards = [(layer, _remembering(layer.forward)) for layer in text_layers(unet)]
+        self._own: list[Forward | None] = []
 
     def __enter__(self) -> None:
+        # A layer has a forward of its own, beside its class's, where a library has hooked it.
+        self._own = [vars(layer).get("forward") for layer, _ in self._forwards]
         for layer, forward in self._forwards:
             layer.forward = forward
 
     def __exit__(self, *_: object) -> None:
-        for layer, _forward in self._forwards:
-            del layer.forward
+        for (layer, _forward), own in zip(self._forwards, self._own, strict=True):
+            if own is None:
+                del layer.forward
+            else:
+                layer.forward = own
 
 
 def _remembering(forward: Forward) -> Forward:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
+from diffusers.models.attention_processor import Attention
 from torch.utils.flop_counter import FlopCounterMode
 
 from sdtui.diffusion.components import LoadedComponents
+from sdtui.diffusion.denoise import DenoisingStep, denoise
+from sdtui.diffusion.guidance import Guidance
+from sdtui.diffusion.schedulers import make_schedule
 from sdtui.diffusion.text_layers import TextComputedOnce, text_layers
 
 LATENTS = torch.randn((2, 4, 16, 16), generator=torch.Generator().manual_seed(1))
@@ -58,19 +63,47 @@ def test_each_text_gets_its_own_bits(
         assert torch.equal(prediction, predict(text))
 
 
-def test_two_loops_may_take_turns(
-    components: LoadedComponents, predict: Callable[[torch.Tensor], torch.Tensor]
+def test_a_loop_computes_them_once_and_lets_another_take_turns_with_it(
+    components: LoadedComponents,
 ) -> None:
-    loops = [(TextComputedOnce(components.unet), text) for text in (FOX, APPLE)]
-    for text_computed_once, text in loops * 2:
-        with text_computed_once:
-            prediction = predict(text)
+    def loop(text: torch.Tensor) -> Iterator[DenoisingStep]:
+        schedule = make_schedule("Euler", components.scheduler_config, 3)
+        guidance = Guidance(text[1:], text[:1], 2.5)
+        generator = torch.Generator().manual_seed(1)
+        return denoise(components.unet, schedule, LATENTS[:1], guidance, generator)
 
-        assert torch.equal(prediction, predict(text))
+    alone = [list(loop(text))[-1].latents for text in (FOX, APPLE)]
+    fox, apple = loop(FOX), loop(APPLE)
+    costs = [[operations(lambda turn=turn: next(turn)) for turn in (fox, apple)] for _ in range(2)]
+
+    of_the_text = operations(lambda: [layer(FOX) for layer in text_layers(components.unet)])
+    (first, also_first), (second, also_second) = costs
+    assert first == also_first == second + of_the_text == also_second + of_the_text
+    assert torch.equal(next(fox).latents, alone[0])
+    assert torch.equal(next(apple).latents, alone[1])
 
 
 def test_the_unet_is_itself_again_after_an_error(components: LoadedComponents) -> None:
+    layers = text_layers(components.unet)
+    hooked = layers[0].forward
+    layers[0].forward = hooked
     with pytest.raises(RuntimeError), TextComputedOnce(components.unet):
         raise RuntimeError
 
-    assert not any("forward" in vars(layer) for layer in text_layers(components.unet))
+    assert vars(layers[0]).pop("forward") is hooked
+    assert not any("forward" in vars(layer) for layer in layers)
+
+
+def test_projections_that_take_the_picture_are_not_of_the_text() -> None:
+    unet = UNet2DConditionModel(
+        sample_size=8,
+        block_out_channels=(32,),
+        layers_per_block=1,
+        down_block_types=("SimpleCrossAttnDownBlock2D",),
+        mid_block_type="UNetMidBlock2DSimpleCrossAttn",
+        up_block_types=("SimpleCrossAttnUpBlock2D",),
+        cross_attention_dim=16,
+    )
+
+    assert any(isinstance(module, Attention) for module in unet.modules())
+    assert text_layers(unet) == []
