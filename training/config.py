@@ -55,9 +55,10 @@ class DiffusionRecipe:
     learning_rate: float = 1.5e-3
     text_learning_rate: float = 5e-4
     weight_decay: float = 0.01
+    #: Share of the captions that are empty, for guidance.
     dropped_captions: float = 0.1
     ema_decay: float = 0.995
-    #: Below 1, timesteps lean towards noise, where the caption alone says what to draw.
+    #: Below 1, the first timesteps lean towards noise, where the caption alone says what to draw.
     timestep_exponent: float = 0.65
 
 

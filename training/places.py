@@ -25,8 +25,9 @@ class Place:
 
 #: What a caption that names no place means: as large as the picture.
 CENTRED = "centred"
-#: Corners keep a little free space around the thing, so much that all the small ones' latents are
-#: the same but for where they stand: whole latents' width. "In the corner" alone is the last.
+#: Corners keep a little free space around the thing: at 128 pixels they stand 8 and 56 in, whole
+#: latents, so that a small thing has nearly the same latents wherever it stands. "In the corner"
+#: alone is the last of them.
 PLACES: dict[str, Place] = {
     CENTRED: Place(scale=1.0, adjectives=("large", "big"), phrases=("{}, large", "{}, close up")),
     "small": Place(adjectives=("small", "tiny"), phrases=("{}, small",)),

@@ -34,6 +34,12 @@ def test_a_corner_is_where_its_name_says(name: str) -> None:
     assert (top < 64 - bottom) == ("top" in name)
 
 
+def test_small_ones_stand_whole_latents_apart() -> None:
+    large = torch.full((1, 4, 128, 128), 200, dtype=torch.uint8)
+    corners = {box(put(large, name))[:2] for name in PLACES if name != CENTRED}
+    assert corners == {(left, top) for left in (8, 56) for top in (8, 56)} | {(32, 32)}
+
+
 def test_each_view_gets_its_own_place() -> None:
     things = Things(torch.cat([FULL, FULL // 2]), ("fox", "cat"), ((0, "3d"), (1, "3d")))
     chosen = [View(1, "small"), View(0, CENTRED), View(0, "small")]
