@@ -55,8 +55,8 @@ def scheduler_name(name: str) -> str:
     )
 
 
-DEFAULT_GUIDANCE = 2.5
-"""What suits the bundled model, as the other defaults do: more of it costs colour."""
+DEFAULT_GUIDANCE = 4.0
+"""What suits the bundled model, as the other defaults do."""
 
 
 class GenerationParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -68,7 +68,7 @@ def test_a_loop_computes_them_once_and_lets_another_take_turns_with_it(
 ) -> None:
     def loop(text: torch.Tensor) -> Iterator[DenoisingStep]:
         schedule = make_schedule("Euler", components.scheduler_config, 3)
-        guidance = Guidance(text[1:], text[:1], 2.5)
+        guidance = Guidance(text[1:], text[:1], 4.0)
         generator = torch.Generator().manual_seed(1)
         return denoise(components.unet, schedule, LATENTS[:1], guidance, generator)
 

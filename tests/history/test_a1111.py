@@ -28,7 +28,7 @@ def test_it_is_written_as_other_tools_expect_it() -> None:
     assert text_of(negative_prompt="blurry", seed=42, width=512, height=512) == (
         "a red apple\n"
         "Negative prompt: blurry\n"
-        "Steps: 25, Sampler: UniPC, Schedule type: Automatic, CFG scale: 2.5, Seed: 42, "
+        "Steps: 25, Sampler: UniPC, Schedule type: Automatic, CFG scale: 4, Seed: 42, "
         "Size: 512x512, Model: pocket, RNG: CPU, Version: sdtui 0.1.0"
     )
 
@@ -73,4 +73,4 @@ def test_a_change_of_guidance_on_the_way_is_told() -> None:
     )
     found = pairs(parameters_text(record, 128, 128))
     assert found["CFG scale adjusted"] == "2 from step 4, 12.5 from step 8"
-    assert found["CFG scale"] == "2.5"
+    assert found["CFG scale"] == "4"

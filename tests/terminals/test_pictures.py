@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 PARAMS = GenerationParams(
-    prompt="an octopus on a blue background", seed=11, guidance_scale=2.5, num_inference_steps=25
+    prompt="an octopus on a blue background", seed=11, guidance_scale=4.0, num_inference_steps=25
 )
 WINDOW = ["-b", "0", "-bw", "0", "-geometry", "130x36+0+0", "-fa", "DejaVu Sans Mono", "-fs", "11"]
 SIXEL = ["-ti", "vt340", "-xrm", "XTerm*numColorRegisters: 256"]

@@ -49,7 +49,7 @@ async def test_the_newest_picture_is_chosen_and_shown_with_all_its_parameters() 
         for shown in (
             "3 pictures",
             "seed 42 · 128×128 · 25 UniPC",
-            "guidance   2.5",
+            "guidance   4",
             "took       1.3 s",
         ):
             assert shown in stage.text
