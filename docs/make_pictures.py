@@ -56,6 +56,8 @@ async def draw(prompt: str, seed: int, light: bool) -> str:
             if app.main.run_view.saved is not None:
                 raise RuntimeError(f"step {SHOWN_STEP} never came into view")
             await pilot.pause(0.001)
+        # What the title says is painted with the next refresh.
+        await pilot.pause(0.03)
         svg = without_web_fonts(app.export_screenshot(title="sdtui"))
         while app.main.bridge.running:
             await pilot.pause(0.1)
