@@ -135,11 +135,11 @@ async def test_guidance_changed_during_a_run_reaches_the_engine_and_the_log() ->
         stage.main.panel.show_field("guidance_scale")
         stage.main.panel.focus()
         await stage.press("right", "right")
-        await stage.until(lambda: ("adjust", "job-1", 3.5) in stage.engine.calls)
+        await stage.until(lambda: ("adjust", "job-1", 5.0) in stage.engine.calls)
         assert [call for call in stage.engine.calls if call[0] == "adjust"] == [
-            ("adjust", "job-1", 3.5)
+            ("adjust", "job-1", 5.0)
         ]
-        await stage.until_shown("guidance 3.5 from step 13 on")
+        await stage.until_shown("guidance 5 from step 13 on")
 
 
 async def test_a_screen_that_comes_late_shows_the_run_from_its_first_token() -> None:
