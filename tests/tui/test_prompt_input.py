@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 from textual import events
+from textual.app import App, ComposeResult
+from textual.widgets import TextArea
 
 from sdtui.params import MAX_PROMPT_CHARACTERS
+from sdtui.tui.widgets.prompt_input import PromptInput
 from tests.tui.stage import Stage, opened, params
 
 HOSTILE = [
@@ -23,6 +28,40 @@ async def paste(stage: Stage, text: str) -> None:
     assert stage.app.focused is not None
     stage.app.focused.post_message(events.Paste(text))
     await stage.pilot.pause()
+
+
+class Beside(App[None]):
+    """A prompt beside Textual's own text area."""
+
+    def compose(self) -> ComposeResult:
+        yield PromptInput(id="ours")
+        yield TextArea(id="theirs")
+
+
+DELETIONS = sorted({b.action for b in TextArea.BINDINGS if "delete" in b.action} | {"cut"})
+
+
+@pytest.mark.parametrize("action", DELETIONS)
+async def test_a_deletion_does_what_it_does_in_any_text_area(action: str) -> None:
+    app = Beside()
+    async with app.run_test():
+        for text in ("", "fox", "a red fox\napple", "fox\n", "\n\nfox"):
+            ours = await deleted(app.query_one("#ours", TextArea), text, action)
+            assert ours == await deleted(app.query_one("#theirs", TextArea), text, action)
+
+
+async def deleted(area: TextArea, text: str, action: str) -> list[tuple[str, tuple[int, int]]]:
+    """The text and the cursor after two deletions, and after undoing, from several places."""
+    found = []
+    for place in (*product(range(text.count("\n") + 1), (0, 2)), area.document.end):
+        area.text = text
+        area.move_cursor(place)
+        for _ in range(2):
+            await area.run_action(action)
+        found.append((area.text, area.cursor_location))
+        area.undo()
+        found.append((area.text, area.cursor_location))
+    return found
 
 
 async def test_the_count_follows_every_key() -> None:

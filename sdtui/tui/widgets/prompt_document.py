@@ -42,10 +42,14 @@ class PromptDocument(Document):
         return _shown(self._lines[line_index])
 
     def replace_range(self, start: Location, end: Location, text: str) -> EditResult:
-        """Put `text` in the place of what stands from `start` to `end`."""
+        """Put `text` in the place of what stands from `start` to `end`.
+
+        `end` may be the beginning of a line after the last: Textual deletes the last line so.
+        """
         (top, left), (bottom, right) = sorted((start, end))
         replaced = self.get_text_range(start, end)
-        before, after = self._lines[top][:left], self._lines[bottom][right:]
+        before = self._lines[top][:left]
+        after = self._lines[bottom][right:] if bottom < len(self._lines) else ""
         new = text.split("\n")
         end_location = (top + len(new) - 1, len(new[-1]) + (len(before) if len(new) == 1 else 0))
         new[0] = before + new[0]
