@@ -52,20 +52,21 @@ async def draw(prompt: str, seed: int, light: bool) -> str:
         while "model ready" not in progress.words:
             await pilot.pause(0.1)
         await pilot.press("enter")
-        while not _step_in_view(str(app.main.run_view.preview.border_title)):
+        # What is painted counts: the preview's title is ahead of it.
+        svg = ""
+        while not _step_in_view(svg):
             if app.main.run_view.saved is not None:
                 raise RuntimeError(f"step {SHOWN_STEP} never came into view")
             await pilot.pause(0.001)
-        # What the title says is painted with the next refresh.
-        await pilot.pause(0.03)
-        svg = without_web_fonts(app.export_screenshot(title="sdtui"))
+            if _step_in_view(str(app.main.run_view.preview.border_title)):
+                svg = without_web_fonts(app.export_screenshot(title="sdtui"))
         while app.main.bridge.running:
             await pilot.pause(0.1)
     return svg
 
 
-def _step_in_view(title: str) -> bool:
-    found = re.search(r"step (\d+)", title)
+def _step_in_view(text: str) -> bool:
+    found = re.search(r"x0 at step (\d+)", text.replace("&#160;", " "))
     return bool(found) and int(found[1]) >= SHOWN_STEP
 
 

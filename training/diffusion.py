@@ -18,8 +18,10 @@ from training.model import Model, build_optimizer
 from training.parallel import average_gradients, rank, workers
 from training.schedule import NUM_TRAIN_TIMESTEPS, add_noise, alphas_cumprod
 
-#: A caption is seen at two noise levels; so many timesteps lie between them, at most.
-NOISE_LEVELS, LARGEST_GAP = 2, 250
+#: How often a step sees each caption.
+NOISE_LEVELS = 2
+#: How many timesteps lie between a caption's two noise levels, at most.
+LARGEST_GAP = 250
 
 
 def draw_timesteps(

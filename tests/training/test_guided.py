@@ -74,9 +74,7 @@ def test_a_caption_is_seen_with_much_noise_and_then_with_less() -> None:
     assert (first - expected).abs().max() < 15
 
 
-def test_a_tenth_of_the_captions_is_dropped_at_both_levels_and_none_heard_with_little_noise() -> (
-    None
-):
+def test_captions_are_dropped_at_both_levels_and_mislead_where_noise_is_low() -> None:
     recorder, _ = ask()
     levels = recorder.asked
     own = torch.arange(len(levels[0][0]))
