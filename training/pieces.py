@@ -1,24 +1,26 @@
 """Carry a folder in pieces: `python -m training.pieces FOLDER TARGET` puts one together again.
 
-Some ways out of a machine take small files alone. The pieces are a tar archive, cut.
+Some ways out of a machine take small files alone. The pieces are a zip archive, cut: unpacking one
+writes nothing outside its folder.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
-import tarfile
+import zipfile
 from pathlib import Path
 
 PIECE = 15 * 2**20
-NAME = "pieces.tar"
+NAME = "pieces.zip"
 
 
 def cut(folder: Path, target: Path, size: int = PIECE) -> list[Path]:
     """Write all of `folder` to `target` in files of at most `size` bytes."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        archive.add(folder, arcname=".")
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.write(path, path.relative_to(folder))
     content = buffer.getvalue()
     count = -(-len(content) // size)
     target.mkdir(parents=True, exist_ok=True)
@@ -36,8 +38,8 @@ def join(folder: Path, target: Path) -> None:
         raise FileNotFoundError(f"{folder} holds {len(found)} pieces of {sorted(counts)}")
     names = [folder / f"{NAME}.{number}-of-{len(found)}" for number in range(1, len(found) + 1)]
     content = io.BytesIO(b"".join(name.read_bytes() for name in names))
-    with tarfile.open(fileobj=content) as archive:
-        archive.extractall(target, filter="data")
+    with zipfile.ZipFile(content) as archive:
+        archive.extractall(target)
 
 
 def main() -> None:
