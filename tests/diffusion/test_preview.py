@@ -12,7 +12,10 @@ from diffusers import AutoencoderKL
 
 from sdtui.diffusion import preview
 from sdtui.diffusion.components import LoadedComponents
+from sdtui.diffusion.denoise import DenoisingStep
+from sdtui.diffusion.pipeline import text_to_image
 from sdtui.diffusion.preview import PREVIEW_SHARE, PreviewDecoder, is_sd_1_vae, latent_to_rgb
+from sdtui.params import GenerationParams
 from tests.diffusion.overflow import overflowing
 
 LATENTS = torch.randn((1, 4, 8, 12), generator=torch.Generator().manual_seed(5))
@@ -48,6 +51,29 @@ def test_the_fitted_map_shows_the_colours_that_the_vae_decodes(
         pixels = np.frombuffer(frame.rgb, np.uint8).reshape(8, 8, 3).mean(axis=(0, 1))
         expected = ((picture.mean(dim=(1, 2)) / 2 + 0.5).clamp(0, 1) * 255).numpy()
         assert np.abs(pixels - expected).max() < 40
+
+
+@pytest.mark.parametrize("prompt", ["a red apple", "a fox on a blue background"])
+def test_the_fitted_map_comes_near_the_best_one_for_a_picture(
+    components: LoadedComponents, previews: PreviewDecoder, prompt: str
+) -> None:
+    stages = list(text_to_image(components, GenerationParams(prompt=prompt, seed=42)))
+    latents = [stage.latents for stage in stages if isinstance(stage, DenoisingStep)][-1]
+    with torch.inference_mode():
+        decoded = components.vae.decode(latents / components.vae.config.scaling_factor).sample
+    wanted = torch.nn.functional.adaptive_avg_pool2d(decoded.clamp(-1, 1) * 127.5 + 127.5, 16)
+
+    frame = previews.decode(latents)
+    shown = torch.frombuffer(bytearray(frame.rgb), dtype=torch.uint8).float().view(16, 16, 3)
+    inputs = torch.cat([latents, torch.ones_like(latents[:, :1])], 1)[0].flatten(1).T
+    targets = wanted[0].flatten(1).T
+    best = inputs @ torch.linalg.lstsq(inputs, targets).solution
+
+    def error(colours: torch.Tensor) -> float:
+        return (colours.clamp(0, 255) - targets).square().mean().sqrt().item()
+
+    assert frame.method == "linear"
+    assert error(shown.view(-1, 3)) < 1.75 * error(best)
 
 
 def test_latents_are_drawn_by_the_linear_map_whatever_draws_the_picture(
