@@ -178,9 +178,9 @@ def is_sd_1_vae(vae: AutoencoderKL) -> bool:
 def fit_latent_to_rgb(vae: AutoencoderKL) -> tuple[torch.Tensor, torch.Tensor]:
     """Least squares between this VAE's latents and its own decoded colours.
 
-    The latents are those of plain colours side by side, with the hard edges that pictures have; each
-    is compared with the mean colour of the pixels that it becomes. It runs in float32, as some VAEs
-    overflow in half precision; what a damaged one gives is left to `decode` to tell.
+    The latents are those of plain colours side by side, with the hard edges that pictures have;
+    each is compared with the mean colour of the pixels that it becomes. It runs in float32, as some
+    VAEs overflow in half precision; what a damaged one gives is left to `decode` to tell.
     """
     generator = torch.Generator("cpu").manual_seed(0)
     plain = torch.rand((_FIT_PICTURES, 3, 2, 2), generator=generator) * 2.4 - 1.2
