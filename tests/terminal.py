@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import inspect
 import os
 import pty
 import select
 import signal
 import struct
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +34,39 @@ _ANSWERS = {
 they are: ones with colours and no graphics."""
 
 
+class _Screen(pyte.Screen):
+    """A screen that leaves out what makes no sense in a control, as terminals do.
+
+    Where a program's end cuts a sequence short, the next program's first letter ends it.
+    """
+
+    def erase_in_display(self, how: int = 0, *surplus: int, **private: bool) -> None:
+        if how in range(4):
+            super().erase_in_display(how)
+
+    def erase_in_line(self, how: int = 0, private: bool = False) -> None:
+        if how in range(3):
+            super().erase_in_line(how)
+
+
+def _without_surplus(name: str) -> Callable[..., None]:
+    control = getattr(_Screen, name)
+    kinds = [parameter.kind for parameter in inspect.signature(control).parameters.values()]
+    most = kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD) - 1
+    if inspect.Parameter.VAR_POSITIONAL in kinds:
+        most = sys.maxsize
+    is_told = inspect.Parameter.VAR_KEYWORD in kinds
+
+    def take(self: pyte.Screen, *values: int, **private: bool) -> None:
+        control(self, *values[:most], **(private if is_told else {}))
+
+    return take
+
+
+for _name in set(pyte.Stream.csi.values()):
+    setattr(_Screen, _name, _without_surplus(_name))
+
+
 class Terminal:
     """A child on a pseudo-terminal of its own; leaving the context ends the child.
 
@@ -50,7 +85,7 @@ class Terminal:
         answers: bool = False,
     ) -> None:
         self._answers = _ANSWERS if answers else {}
-        self._screen = pyte.Screen(columns, lines)
+        self._screen = _Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         self.output = b""
         self._ours, theirs = pty.openpty()
