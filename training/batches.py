@@ -24,6 +24,8 @@ DEFAULT_BACKGROUND_SHARES = 2.5
 NAMED_PLACE_SHARE = 0.25
 #: The share of a style that a caption has to name.
 NAMED_STYLE_SHARE = 0.7
+#: How often a thing is drawn that the weights a run begins from do not know, beside one they do.
+NEW_SHARE = 2.0
 
 
 class Batches:
@@ -31,7 +33,7 @@ class Batches:
 
     def __init__(self, things: Things, latents: torch.Tensor, model: Model, recipe: Recipe):
         self.things, self.latents, self.model = things, latents, model
-        self.recipe = recipe.diffusion
+        self.recipe, self.known = recipe.diffusion, recipe.known
         self.words = words_for(things, recipe.tags, recipe.seed).spoken
         self.views = views(things, recipe.places)
         backgrounds = tuple(BACKGROUNDS)
@@ -48,11 +50,12 @@ class Batches:
     def share(self, row: int, background: int) -> float:
         """How often a view on a background is drawn, beside the others."""
         view = self.views[row]
-        _, style = self.things.drawn[view.picture]
+        thing, style = self.things.drawn[view.picture]
         return (
             (DEFAULT_BACKGROUND_SHARES if background == 0 else 1.0)
             * (1.0 if view.place == CENTRED else NAMED_PLACE_SHARE)
             * (1.0 if style == DEFAULT_STYLE else NAMED_STYLE_SHARE)
+            * (1.0 if thing < self.known else NEW_SHARE)
         )
 
     def draw_pairs(self, count: int) -> list[tuple[int, int]]:

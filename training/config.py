@@ -85,6 +85,9 @@ class Recipe:
     #: All things that were prepared, or those that things.toml chooses; and of them the first few.
     everything: bool = False
     most: int | None = None
+    #: How many of the first things the weights that the run begins from draw already: the others
+    #: are seen more often.
+    known: int = 0
     styles: tuple[str, ...] = (DEFAULT_STYLE,)
     places: tuple[str, ...] = (CENTRED,)
     #: Whether captions also use emojibase's tags, where a tag is one thing's alone.
@@ -138,9 +141,9 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="cpu-styles",
             vae=VAERecipe(minutes=40),
-            diffusion=DiffusionRecipe(minutes=107, captions=32),
+            diffusion=DiffusionRecipe(minutes=100, captions=32),
             classifier=ClassifierRecipe(steps=3000),
-            most=261,
+            known=261,
             styles=tuple(STYLES),
             places=tuple(PLACES),
             threads=1,

@@ -22,7 +22,13 @@ def set_up(recipe: Recipe) -> None:
 
 
 def autocast(recipe: Recipe, device: str | None = None) -> AbstractContextManager[object]:
-    """The recipe's mixed precision, or none, on its device or another."""
-    if recipe.autocast is None:
+    """The recipe's mixed precision, or none, on its device or another.
+
+    A CPU that has no instructions for bfloat16 emulates it, eight times slower than float32: there,
+    nothing is mixed.
+    """
+    device = device or recipe.device
+    is_emulated = device == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    if recipe.autocast is None or is_emulated:
         return nullcontext()
-    return torch.autocast(device or recipe.device, getattr(torch, recipe.autocast))
+    return torch.autocast(device, getattr(torch, recipe.autocast))

@@ -93,7 +93,11 @@ def unpack_picture(file: bytes) -> np.ndarray:
 
 
 def load_things(path: Path, recipe: Recipe) -> Things:
-    """What training.prepare wrote, as far as the recipe uses it."""
+    """What training.prepare wrote, as far as the recipe uses it.
+
+    Pictures of the things that a run's first weights know come first, as they did in the run that
+    left those weights: held-out combinations follow their order, and so stay held out.
+    """
     with np.load(path) as arrays:
         content, ends = arrays["files"].tobytes(), arrays["ends"].tolist()
         names, chosen = arrays["names"].tolist(), arrays["chosen"].tolist()
@@ -104,6 +108,7 @@ def load_things(path: Path, recipe: Recipe) -> Things:
         raise ValueError(f"{path} holds the chosen things alone: prepare --everything")
     number = {row: new for new, row in enumerate(used)}
     rows = [n for n, (row, style) in enumerate(drawn) if row in number and style in recipe.styles]
+    rows.sort(key=lambda n: number[drawn[n][0]] >= recipe.known)
     files = [content[(ends[n - 1] if n else 0) : ends[n]] for n in rows]
     pictures = np.stack([unpack_picture(file) for file in files])
     return Things(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -193,6 +194,29 @@ def test_training_never_sees_a_held_out_combination_in_any_place(data: Path) -> 
     assert not pictures & held_out
     assert {batches.views[row].place for row, _ in seen} == set(TOY.places)
     assert {things.drawn[picture][1] for picture, _ in pictures} == set(TOY.styles)
+
+
+def test_things_that_join_leave_the_others_their_held_out_combinations(data: Path) -> None:
+    few = load_things(data / "pictures.npz", replace(TOY, most=2))
+    more = load_things(data / "pictures.npz", replace(TOY, known=2))
+    assert len(more.names) > len(few.names)
+    assert more.names[:2] == few.names
+    assert more.drawn[: len(few.drawn)] == few.drawn
+    before = held_out_combinations(few, replace(TOY, held_out=0.5))
+    after = held_out_combinations(more, replace(TOY, held_out=0.5))
+    assert before == {pair for pair in after if pair[0] < len(few.drawn)}
+
+
+def test_things_that_join_are_seen_more_often(data: Path) -> None:
+    recipe = replace(TOY, known=2)
+    things = load_things(data / "pictures.npz", recipe)
+    batches = batches_of(things, data, recipe)
+    counts = Counter(
+        things.drawn[batches.views[row].picture][0] for row, _ in batches.draw_pairs(20_000)
+    )
+    shown = Counter(thing for thing, _ in things.drawn)
+    known, *new = (counts[thing] / shown[thing] for thing in range(1, len(things.names)))
+    assert min(new) > 1.3 * known
 
 
 def test_batches_drawn_ahead_are_those_that_are_drawn_one_by_one(data: Path) -> None:
