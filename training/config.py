@@ -1,8 +1,9 @@
 """What a training run is made of: sizes, budgets and rates, as named recipes.
 
 `toy` runs in seconds, `cpu` in two to three hours on two cores, `cpu-styles` in less than two hours
-from the weights of `cpu`, `h100` in about twenty minutes on one GPU. `toy-compiled` tries
-what the last two have more than `cpu`: torch.compile and bfloat16.
+from the weights of `cpu`, `cpu-things` in as many from those of `cpu-styles`, `h100` in about
+twenty minutes on one GPU. `toy-compiled` tries what the last three have more than `cpu`:
+torch.compile and bfloat16.
 """
 
 from __future__ import annotations
@@ -126,6 +127,19 @@ TOY = Recipe(
     checkpoint_minutes=0.01,
 )
 
+CPU_STYLES = Recipe(
+    name="cpu-styles",
+    vae=VAERecipe(minutes=40),
+    diffusion=DiffusionRecipe(minutes=107, captions=32),
+    classifier=ClassifierRecipe(steps=3000),
+    most=261,
+    styles=tuple(STYLES),
+    places=tuple(PLACES),
+    threads=1,
+    autocast="bfloat16",
+    compile=True,
+)
+
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
@@ -138,18 +152,8 @@ RECIPES: dict[str, Recipe] = {
             most=261,
             threads=1,
         ),
-        Recipe(
-            name="cpu-styles",
-            vae=VAERecipe(minutes=40),
-            diffusion=DiffusionRecipe(minutes=100, captions=32),
-            classifier=ClassifierRecipe(steps=3000),
-            known=261,
-            styles=tuple(STYLES),
-            places=tuple(PLACES),
-            threads=1,
-            autocast="bfloat16",
-            compile=True,
-        ),
+        CPU_STYLES,
+        replace(CPU_STYLES, name="cpu-things", most=None, known=261),
         Recipe(
             name="h100",
             vae=VAERecipe(minutes=4.5, batch_size=512, whole_pictures=0.5, ema_decay=0.999),
