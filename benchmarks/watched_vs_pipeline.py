@@ -32,7 +32,7 @@ from benchmarks.loop_vs_pipeline import PIPELINE, Race, Times, random_cpu_networ
 from sdtui.diffusion.components import LoadedComponents, load
 from sdtui.engine.client import EngineClient
 from sdtui.params import GenerationParams
-from sdtui.protocol.events import FINAL_EVENTS, JobSaved, PreviewReady, StepCompleted
+from sdtui.protocol.events import FINAL_EVENTS, JobSaved, StepCompleted
 
 LIMIT = 1 / 1.03
 
@@ -75,16 +75,16 @@ class WatchingInterface:
 
 
 async def run_job(client: EngineClient, params: GenerationParams) -> tuple[list[float], int]:
-    """Seconds from each completed step to the next, and how many previews came."""
-    await client.grant_preview()
+    """Seconds from each completed step to the next, and how many previews were made.
+
+    They are made for the interface alone, and sent to nobody else.
+    """
     await client.submit(params)
     stamps, previews = [], 0
     async for event in client.events():
         if isinstance(event, StepCompleted):
             stamps.append(event.time)
-        elif isinstance(event, PreviewReady):
-            previews += 1
-            await client.grant_preview()
+            previews += event.preview_seconds > 0
         elif isinstance(event, FINAL_EVENTS):
             assert isinstance(event, JobSaved), event
             return [after - before for before, after in pairwise(stamps)], previews

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from textual.message import Message
 from textual.message_pump import MessagePump
+from textual.widget import Widget
 
 from sdtui.errors import SdtuiError
 from sdtui.params import GenerationParams
@@ -20,9 +21,17 @@ from sdtui.protocol.events import (
     JobStarted,
     PreviewReady,
     QueueChanged,
+    StepCompleted,
 )
 from sdtui.protocol.gallery import PAGE_PICTURES, FavouriteSet, GallerySearched, PictureDeleted
-from sdtui.tui.messages import EngineConnected, EngineLost, EventReceived, FrameArrived
+from sdtui.tui.messages import (
+    EngineConnected,
+    EngineLost,
+    EventReceived,
+    FrameArrived,
+    StepsCompleted,
+)
+from sdtui.tui.pace import on_beat
 
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 8.0
 
@@ -104,15 +113,17 @@ class EngineBridge:
     """Keeps a connection to the engine and posts what happens to `target`.
 
     Of a job's events only those of the job in view pass: the one that started last. A preview
-    goes into a slot that holds the newest frame alone, so that frames never wait in a queue.
+    goes into a slot that holds the newest frame alone, so that frames never wait in a queue. Steps
+    are handed over together, on the beat on which they are painted.
     `running` is the job that runs, whoever asked for it; `waiting` are those asked for here that
-    have not begun. `watchers` are told what `target` is told, but for the previews. `queue` is the
-    newest that is known of the whole queue.
+    have not begun. `watchers` are told what `target` is told, but for previews and steps. `queue`
+    is the newest that is known of the whole queue.
     """
 
-    def __init__(self, target: MessagePump, connect: Connect = connect_to_engine) -> None:
+    def __init__(self, target: Widget, connect: Connect = connect_to_engine) -> None:
         self._target = target
         self._connect = connect
+        self._steps: list[StepCompleted] = []
         self._frame: PreviewReady | None = None
         self._owes_credit = False
         self._shows_latents = False
@@ -207,11 +218,21 @@ class EngineBridge:
             if waiting is None:
                 self._target.post_message(FrameArrived())
             return
+        if isinstance(event, StepCompleted):
+            self._steps.append(event)
+            on_beat(self._target, self._hand_over_steps)
+            return
         if isinstance(event, QueueChanged):
             self.queue = event
         self._tell(EventReceived, event)
 
+    def _hand_over_steps(self) -> None:
+        if self._steps:
+            steps, self._steps = self._steps, []
+            self._target.post_message(StepsCompleted(steps))
+
     def _tell(self, message: Callable[..., Message], *of: object) -> None:
+        self._hand_over_steps()
         for pump in (self._target, *self.watchers):
             pump.post_message(message(*of))
 

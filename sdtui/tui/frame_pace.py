@@ -9,6 +9,7 @@ from time import monotonic
 
 from textual.widget import Widget
 
+from sdtui.tui.cpu_share import cpu_share
 from sdtui.tui.link import Link
 from sdtui.tui.pace import call_after
 
@@ -26,7 +27,8 @@ class FramePace:
     """Has frames painted at most 30 times a second, and no faster than the link allows.
 
     `paint` is called when it is time, and `done` when the terminal has taken in what was painted
-    and another frame may come. A terminal that does not answer questions gets a frame five times a
+    and another frame may come: where the model computes on the CPU, once the interface has not used
+    more than its share of that. A terminal that does not answer questions gets a frame five times a
     second. Between frames nothing runs, and nothing is called once `widget` has gone.
     """
 
@@ -91,7 +93,11 @@ class FramePace:
             self._asked = None
         if self._owed:
             self._owed = False
-            self._done()
+            wait = cpu_share(self._widget.app).wait_seconds
+            if wait:
+                call_after(self._widget, wait, self._done)
+            else:
+                self._done()
 
     def _paint_now(self) -> None:
         self._stop_timer()

@@ -9,19 +9,26 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from sdtui.errors import SdtuiError
-    from sdtui.protocol.events import EngineStatus, Event
+    from sdtui.protocol.events import EngineStatus, Event, StepCompleted
     from sdtui.tui.model_description import ModelDescription
 
 
 @dataclass
-class EventReceived(Message):
+class EventReceived(Message, bubble=False):
     """The engine told of something that belongs to the job in view or to no job."""
 
     event: Event
 
 
 @dataclass
-class FrameArrived(Message):
+class StepsCompleted(Message, bubble=False):
+    """The steps of the job in view since the last beat, or up to what is told after them."""
+
+    events: list[StepCompleted]
+
+
+@dataclass
+class FrameArrived(Message, bubble=False):
     """A preview lies in the bridge's slot; `EngineBridge.take_frame` fetches the newest."""
 
 

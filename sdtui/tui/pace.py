@@ -11,25 +11,45 @@ from weakref import WeakKeyDictionary
 from textual.app import App
 from textual.widget import Widget
 
+from sdtui.tui.cpu_share import cpu_share
+
 FIGURES_PER_SECOND = 4
 """A paint costs about the same for one line as for many, and every key waits for it."""
 
-_due: WeakKeyDictionary[App[Any], dict[Callable[[], object], Widget]] = WeakKeyDictionary()
-"""What waits for the next beat. One timer is for all of it.
+_MOMENT_SECONDS = 0.05
+"""What is asked for so soon after a beat, by what was told on it, still belongs to that one."""
 
-It is the application's: what is told something when its screen has just gone has no screen any more
-that could count the time for it.
-"""
+
+class _Beat:
+    """What waits for an application's next beat, and when the last one was.
+
+    One timer is for all of it. It is the application's: what is told something when its screen has
+    just gone has no screen any more that could count the time for it.
+    """
+
+    def __init__(self) -> None:
+        self.due: dict[Callable[[], object], Widget] = {}
+        self.last = 0.0
+
+
+_beats: WeakKeyDictionary[App[Any], _Beat] = WeakKeyDictionary()
 
 
 def on_beat(widget: Widget, paint: Callable[[], object]) -> None:
-    """Have `paint` called at the next beat, once however often it is asked for until then."""
+    """Have `paint` called at the next beat, once however often it is asked for until then.
+
+    A beat that is due while the interface has used up its share of the cores comes later.
+    """
     app = widget.app
-    due = _due.setdefault(app, {})
-    if not due:
-        period = 1 / FIGURES_PER_SECOND
-        call_after(app, period - monotonic() % period, lambda: _beat(due))
-    due[paint] = widget
+    beat = _beats.setdefault(app, _Beat())
+    if not beat.due:
+        now, period = monotonic(), 1 / FIGURES_PER_SECOND
+        if now - beat.last < _MOMENT_SECONDS:
+            call_after(app, 0, lambda: _paint_what_is_due(beat))
+        else:
+            wait = max(period - now % period, cpu_share(app).wait_seconds)
+            call_after(app, wait, lambda: _begin(beat))
+    beat.due[paint] = widget
 
 
 def call_after(
@@ -50,10 +70,14 @@ def call_after(
     return asyncio.get_running_loop().call_later(seconds, call)
 
 
-def _beat(due: dict[Callable[[], object], Widget]) -> None:
-    now = list(due.items())
-    due.clear()
-    for paint, widget in now:
+def _begin(beat: _Beat) -> None:
+    beat.last = monotonic()
+    _paint_what_is_due(beat)
+
+
+def _paint_what_is_due(beat: _Beat) -> None:
+    due, beat.due = beat.due, {}
+    for paint, widget in due.items():
         if widget.is_attached:
             paint()
 

@@ -12,6 +12,7 @@ from sdtui.protocol.events import (
     RequestRefused,
 )
 from sdtui.text import clean
+from sdtui.tui.cpu_share import cpu_share
 from sdtui.tui.widgets.curves import Curves
 from sdtui.tui.widgets.preview import Preview
 from sdtui.tui.widgets.status_bar import StatusBar
@@ -44,6 +45,7 @@ class RunView:
         match event:
             case EngineStatus():
                 going_on = 0 if event.paused else event.queued
+                cpu_share(self.preview.app).is_limited = event.device == "cpu"
                 self.unfinished = going_on + (event.running_job_id is not None)
             case RequestRefused():
                 self.status.note(event.title)

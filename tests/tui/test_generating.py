@@ -8,6 +8,7 @@ import pytest
 
 from sdtui.errors import EngineError, ParameterError
 from sdtui.protocol.events import ComponentLoading, StepCompleted, Trouble
+from sdtui.tui import cpu_share
 from sdtui.tui.messages import ModelDescribed
 from sdtui.tui.model_description import describe
 from tests.tui.fake_engine import SAVED_PATH, FakeEngineClient, idle_status, step
@@ -119,8 +120,11 @@ async def test_events_of_another_job_do_not_reach_the_screen() -> None:
         assert "x0 at step 12" in stage.text
 
 
-async def test_previews_that_come_faster_than_they_are_shown_are_left_out() -> None:
+async def test_previews_that_come_faster_than_they_are_shown_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Every preview that is shown is answered by one credit, so that they never pile up."""
+    monkeypatch.setattr(cpu_share, "LONGEST_WAIT_SECONDS", 0.0)
     async with opened(start=params(num_inference_steps=200)) as stage:
         await stage.press("enter")
         await stage.until_shown("done in")

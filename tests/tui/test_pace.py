@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import weakref
 
+import pytest
 from textual.app import App, ComposeResult
 from textual.screen import Screen
 
+from sdtui.tui import pace
 from sdtui.tui.pace import PacedWidget, on_beat
 
 
@@ -61,4 +63,22 @@ async def test_a_widget_is_painted_once_a_beat_also_after_another_screen_went() 
         while not figure.painted:
             await pilot.pause(0.05)
         await pilot.pause(0.5)
+        assert figure.painted == 1
+
+
+async def test_what_is_told_on_a_beat_is_painted_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = App[None]()
+    async with app.run_test() as pilot:
+        await app.push_screen(FigureScreen())
+        figure = app.screen.query_one(Figure)
+
+        def tell() -> None:
+            # Another beat would be hours away.
+            monkeypatch.setattr(pace, "FIGURES_PER_SECOND", 1e-4)
+            for _ in range(5):
+                on_beat(figure, figure.refresh_figure)
+
+        on_beat(figure, tell)
+        while not figure.painted:
+            await pilot.pause(0.05)
         assert figure.painted == 1

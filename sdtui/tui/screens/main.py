@@ -17,6 +17,7 @@ from sdtui.tui.messages import (
     EngineLost,
     EventReceived,
     FrameArrived,
+    StepsCompleted,
 )
 from sdtui.tui.preview_actions import PREVIEW_ACTIONS
 from sdtui.tui.screens.asking import WatchingScreen
@@ -90,6 +91,11 @@ class MainScreen(ModelScreen):
                 self._adopt(event.params)
         elif isinstance(event, ModelLoaded):
             self._invite()
+
+    @on(StepsCompleted)
+    def _show_steps(self, message: StepsCompleted) -> None:
+        for event in message.events:
+            self.run_view.show(event)
 
     def _adopt(self, params: GenerationParams) -> None:
         """An empty screen that finds a picture being made shows what it is made of.

@@ -1,0 +1,58 @@
+"""What the interface may take of the cores that the model computes on.
+
+A step on the CPU uses all cores at once and is as slow as the slowest of them: what the interface
+takes of one is lost to all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic, process_time
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from textual.app import App
+
+SHARE = 0.025
+"""Of one core, in the long run."""
+AT_ONCE_SECONDS = 0.03
+"""So much may be used on top of it after a pause, so that a picture of half a second is seen to
+form: nobody misses what that takes."""
+LONGEST_WAIT_SECONDS = 0.5
+"""What is typed is counted too, and always shown; pictures and figures go on meanwhile."""
+
+
+class CpuShare:
+    """Has what changes often wait until the process has used no more of a core than its share.
+
+    Only while `is_limited`: a model on a GPU leaves the cores alone.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = monotonic,
+        spent: Callable[[], float] = process_time,
+    ) -> None:
+        self.is_limited = False
+        self._clock = clock
+        self._spent = spent
+        self._looked_at, self._spent_then = clock(), spent()
+        self._left = AT_ONCE_SECONDS
+
+    @property
+    def wait_seconds(self) -> float:
+        """How long the next paint has to wait."""
+        now, spent = self._clock(), self._spent()
+        had = min(AT_ONCE_SECONDS, self._left + (now - self._looked_at) * SHARE)
+        left = had - (spent - self._spent_then)
+        self._left = max(-LONGEST_WAIT_SECONDS * SHARE, left)
+        self._looked_at, self._spent_then = now, spent
+        return max(0.0, -self._left / SHARE) if self.is_limited else 0.0
+
+
+_shares: WeakKeyDictionary[App[Any], CpuShare] = WeakKeyDictionary()
+
+
+def cpu_share(app: App[Any]) -> CpuShare:
+    """The application's."""
+    return _shares.setdefault(app, CpuShare())

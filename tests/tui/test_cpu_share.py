@@ -1,0 +1,117 @@
+"""Where the model computes on the CPU, the interface keeps to its share of that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sdtui.tui import cpu_share as room
+from sdtui.tui.cpu_share import AT_ONCE_SECONDS, LONGEST_WAIT_SECONDS, SHARE, CpuShare, cpu_share
+from sdtui.tui.pace import FIGURES_PER_SECOND
+from tests.tui.fake_engine import FakeEngineClient, ending, idle_status, step
+from tests.tui.stage import opened, params
+
+
+@dataclass
+class Day:
+    """A clock, and how much of the CPU was used by it."""
+
+    now: float = 0.0
+    spent: float = 0.0
+
+    def share(self) -> CpuShare:
+        """A limited share of this day."""
+        share = CpuShare(lambda: self.now, lambda: self.spent)
+        share.is_limited = True
+        return share
+
+    def use(self, seconds: float) -> None:
+        """Compute without a pause."""
+        self.now += seconds
+        self.spent += seconds
+
+
+COSTS = st.lists(st.floats(0.0005, LONGEST_WAIT_SECONDS * SHARE), min_size=1, max_size=200)
+
+
+@given(COSTS, st.floats(0.0, 0.2))
+def test_whoever_waits_as_long_as_told_uses_no_more_than_the_share(
+    costs: list[float], pause: float
+) -> None:
+    day = Day()
+    share = day.share()
+    for cost in costs:
+        day.now += max(pause, share.wait_seconds)
+        day.use(cost)
+    assert day.spent <= AT_ONCE_SECONDS + SHARE * day.now + max(costs) + 1e-9
+
+
+def test_a_pause_allows_for_a_burst_and_no_more() -> None:
+    day = Day()
+    share = day.share()
+    day.now += 1000
+    day.use(AT_ONCE_SECONDS)
+    assert share.wait_seconds == pytest.approx(0)
+    day.use(0.001)
+    assert share.wait_seconds == pytest.approx(0.001 / SHARE - 0.001)
+
+
+def test_what_was_typed_for_long_is_not_waited_for_for_long() -> None:
+    day = Day()
+    share = day.share()
+    day.use(10)
+    assert share.wait_seconds == LONGEST_WAIT_SECONDS
+    day.now += LONGEST_WAIT_SECONDS
+    assert share.wait_seconds == pytest.approx(0)
+
+
+def test_nothing_waits_while_the_model_is_on_a_gpu_and_what_was_used_then_is_past() -> None:
+    day = Day()
+    share = day.share()
+    share.is_limited = False
+    day.use(10)
+    assert share.wait_seconds == 0
+    day.now += AT_ONCE_SECONDS / SHARE + LONGEST_WAIT_SECONDS
+    share.is_limited = True
+    assert share.wait_seconds == 0
+
+
+async def test_the_engine_says_whether_the_cores_are_shared() -> None:
+    async with opened() as stage:
+        share = cpu_share(stage.app)
+        for device in ("cuda", "cpu", "mps", "cpu", ""):
+            stage.engine.tell(idle_status(device=device))
+            expected = device == "cpu"
+            await stage.until(lambda expected=expected: share.is_limited == expected)
+
+
+async def test_previews_and_figures_wait_for_their_share_and_the_picture_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    day = Day()
+    engine = FakeEngineClient(stop_after=5)
+    async with opened(engine, start=params(), size=(120, 40)) as stage:
+        await stage.press("enter")
+        await stage.until_shown("x0 at step 5")
+        await stage.until_shown("5/25")
+        job_id = stage.main.bridge.running
+        # This day stands still, so that what waits for it waits for ever.
+        monkeypatch.setattr(room, "LONGEST_WAIT_SECONDS", 3600.0)
+        monkeypatch.setitem(room._shares, stage.app, day.share())
+        day.use(100)
+        # The beat that is due already comes.
+        await stage.pilot.pause(2 / FIGURES_PER_SECOND)
+
+        answered = engine.calls.count(("grant_preview",))
+        before = stage.main.run_view.preview.frame
+        engine.tell(*step(job_id, params(), 5))
+        await stage.until(lambda: stage.main.run_view.preview.frame != before)
+        await stage.pilot.pause(2 / FIGURES_PER_SECOND)
+        assert engine.calls.count(("grant_preview",)) == answered
+        assert "6/25" not in stage.text
+
+        engine.tell(*ending(job_id))
+        await stage.until_shown("done in")
