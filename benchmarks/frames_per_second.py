@@ -4,9 +4,9 @@
 
 The real interface on a real pty, wide and high enough for a preview of 128 by 48 cells, which are
 128×96 pixels in half blocks. The engine is the double of the screen's tests: it sends the x0
-estimates of `data/x0_apple.png`, one as soon as one is asked for, so that nothing but the interface
-and the terminal sets the pace and no denoising takes a core. Twenty keys a second go into the
-prompt. Counted are the previews that the terminal has taken in, the interface's CPU time for
+estimates of `data/x0_apple.png`, one as soon as one is asked for, and says that its model is on a
+GPU, so that nothing but the interface and the terminal sets the pace. Twenty keys a second go into
+the prompt. Counted are the previews that the terminal has taken in, the interface's CPU time for
 each, and the time from each key to its echo. The exit code says whether both limits hold.
 """
 
@@ -49,7 +49,7 @@ def show() -> int:
     from sdtui import cli
     from sdtui.protocol.events import PreviewReady
     from sdtui.tui import app
-    from tests.tui.fake_engine import FakeEngineClient
+    from tests.tui.fake_engine import FakeEngineClient, idle_status
     from tests.tui.stage import params
 
     pictures = frames()
@@ -78,7 +78,7 @@ def show() -> int:
             )
 
     async def connect() -> PlayingEngine:
-        return PlayingEngine(stop_after=1)
+        return PlayingEngine(stop_after=1, status=idle_status(device="cuda"))
 
     app.SdtuiApp.__init__.__defaults__ = (connect, params())
     return cli.main([])

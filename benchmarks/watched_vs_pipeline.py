@@ -2,11 +2,12 @@
 
     python benchmarks/watched_vs_pipeline.py [--rounds N] [--size 256] [--json]
 
-An engine runs the jobs, `sdtui` on a pseudo-terminal of 120 by 40 cells watches them, and every
-step's preview is made, sent and painted. The pipeline runs alone in this process while the engine
-is idle. Both take turns, on a network of random weights whose guided step takes at least 50 ms on
-two CPU cores. A step's time is the median over all steps of all rounds; the engine's is the time
-from one completed step to the next, previews and their sending included. Ratios are speeds.
+An engine runs the jobs, `sdtui` on a pseudo-terminal of 120 by 40 cells watches them, and previews
+are made, sent and painted as often as it asks for them. The pipeline runs alone in this process
+while the engine is idle. Both take turns, on a network of random weights whose guided step takes at
+least 50 ms on two CPU cores. A step's time is the median over all steps of all rounds; the engine's
+is the time from one completed step to the next, previews and their sending included. Ratios are
+speeds.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class WatchingInterface:
 async def run_job(client: EngineClient, params: GenerationParams) -> tuple[list[float], int]:
     """Seconds from each completed step to the next, and how many previews were made.
 
-    They are made for the interface alone, and sent to nobody else.
+    They are made for the interface; but for the last step's, they are sent to nobody else.
     """
     await client.submit(params)
     stamps, previews = [], 0
@@ -91,7 +92,7 @@ async def run_job(client: EngineClient, params: GenerationParams) -> tuple[list[
     raise RuntimeError("the engine went away")
 
 
-async def compare(rounds: int, size: int) -> dict[str, object]:
+async def compare(rounds: int, size: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="sdtui-") as home:
         os.environ["SDTUI_HOME"] = home
         model = Path(home) / "models" / "random"
@@ -147,6 +148,8 @@ def main() -> int:
         os.environ["OMP_NUM_THREADS"] = str(options.threads)
         torch.set_num_threads(options.threads)
     result = asyncio.run(compare(options.rounds, options.size))
+    # The last step's preview comes unasked.
+    assert result["previews_a_round"] > 1, "the interface asked for no preview"
     if options.json:
         print(json.dumps(result))
     else:

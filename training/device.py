@@ -24,11 +24,15 @@ def set_up(recipe: Recipe) -> None:
 def autocast(recipe: Recipe, device: str | None = None) -> AbstractContextManager[object]:
     """The recipe's mixed precision, or none, on its device or another.
 
-    A CPU that has no instructions for bfloat16 emulates it, eight times slower than float32: there,
+    A CPU without instructions for bfloat16 emulates it, eight times slower than float32: there,
     nothing is mixed.
     """
     device = device or recipe.device
-    is_emulated = device == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    if recipe.autocast is None or is_emulated:
+    if recipe.autocast is None or (device == "cpu" and not has_bfloat16()):
         return nullcontext()
     return torch.autocast(device, getattr(torch, recipe.autocast))
+
+
+def has_bfloat16() -> bool:
+    """Whether the CPU has AVX-512's or AMX's instructions for bfloat16."""
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

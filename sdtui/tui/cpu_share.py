@@ -16,8 +16,8 @@ from textual.app import App
 SHARE = 0.025
 """Of one core, in the long run."""
 AT_ONCE_SECONDS = 0.03
-"""So much may be used on top of it after a pause, so that a picture of half a second is seen to
-form: nobody misses what that takes."""
+"""So much may be used on top of it at first, so that a picture of half a second is seen to form:
+nobody misses what that takes."""
 LONGEST_WAIT_SECONDS = 0.5
 """What is typed is counted too, and always shown; pictures and figures go on meanwhile."""
 
@@ -25,7 +25,8 @@ LONGEST_WAIT_SECONDS = 0.5
 class CpuShare:
     """Has what changes often wait until the process has used no more of a core than its share.
 
-    Only while `is_limited`: a model on a GPU leaves the cores alone.
+    Only while it `is_limited`, and what is used at other times is not counted: there is something
+    to take away only while a model on the CPU draws.
     """
 
     def __init__(
@@ -39,15 +40,22 @@ class CpuShare:
         self._looked_at, self._spent_then = clock(), spent()
         self._left = AT_ONCE_SECONDS
 
-    @property
+    def limit(self, is_limited: bool) -> None:
+        """From here on there is a limit, or none."""
+        self._settle()
+        self.is_limited = is_limited
+
     def wait_seconds(self) -> float:
-        """How long the next paint has to wait."""
-        now, spent = self._clock(), self._spent()
-        had = min(AT_ONCE_SECONDS, self._left + (now - self._looked_at) * SHARE)
-        left = had - (spent - self._spent_then)
-        self._left = max(-LONGEST_WAIT_SECONDS * SHARE, left)
-        self._looked_at, self._spent_then = now, spent
+        """How long the next paint has to wait, by what was used until now."""
+        self._settle()
         return max(0.0, -self._left / SHARE) if self.is_limited else 0.0
+
+    def _settle(self) -> None:
+        now, spent = self._clock(), self._spent()
+        used = spent - self._spent_then if self.is_limited else 0.0
+        had = min(AT_ONCE_SECONDS, self._left + (now - self._looked_at) * SHARE)
+        self._left = max(-LONGEST_WAIT_SECONDS * SHARE, had - used)
+        self._looked_at, self._spent_then = now, spent
 
 
 _shares: WeakKeyDictionary[App[Any], CpuShare] = WeakKeyDictionary()

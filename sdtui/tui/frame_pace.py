@@ -26,10 +26,10 @@ _LATE_SECONDS = 0.01
 class FramePace:
     """Has frames painted at most 30 times a second, and no faster than the link allows.
 
-    `paint` is called when it is time, and `done` when the terminal has taken in what was painted
-    and another frame may come: where the model computes on the CPU, once the interface has not used
-    more than its share of that. A terminal that does not answer questions gets a frame five times a
-    second. Between frames nothing runs, and nothing is called once `widget` has gone.
+    `paint` is called when it is time, and `done` when another frame may come: the terminal has
+    taken in what was painted, and the interface has used no more than its share of the cores. A
+    terminal that does not answer questions gets a frame five times a second. Between frames nothing
+    runs, and nothing is called once `widget` has gone.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class FramePace:
         self._timer: TimerHandle | None = None
         self._not_before = 0.0
         self._owed = False
+        self._rest: TimerHandle | None = None
         self._asked: TimerHandle | None = None
         self._asked_at = 0.0
         self._asked_whole = False
@@ -49,7 +50,12 @@ class FramePace:
 
     def take(self, *, final: bool) -> None:
         """There is a frame to paint. For all but a `final` one, `done` will have to be called."""
-        self._owed = self._owed or not final
+        if not final:
+            self._owed = True
+            if self._rest is not None:
+                # The answer to this frame is one to the last as well.
+                self._rest.cancel()
+                self._rest = None
         wait = 0.0 if final else max(self._not_before - monotonic(), self._link.wait_seconds)
         if wait <= 0:
             self._paint_now()
@@ -93,9 +99,9 @@ class FramePace:
             self._asked = None
         if self._owed:
             self._owed = False
-            wait = cpu_share(self._widget.app).wait_seconds
+            wait = cpu_share(self._widget.app).wait_seconds()
             if wait:
-                call_after(self._widget, wait, self._done)
+                self._rest = call_after(self._widget, wait, self._done)
             else:
                 self._done()
 

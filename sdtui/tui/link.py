@@ -33,7 +33,8 @@ class Link:
     """Counts what is sent, and keeps to `limit` bytes a second if it is not 0.
 
     `left_out` counts the previews of a job that never came, of those that it was to have: the link
-    had not taken in the last one, or the steps were too short for so many. Of a job that had begun
+    had not taken in the last one, the interface had used its share of the cores, or the steps were
+    too short for so many. Of a job that had begun
     before it was watched, none before the first that came are counted. `round_trip` is what an
     answer takes when nothing was sent before it. `scale` is how large previews may be, against
     their room.

@@ -45,9 +45,11 @@ def on_beat(widget: Widget, paint: Callable[[], object]) -> None:
     if not beat.due:
         now, period = monotonic(), 1 / FIGURES_PER_SECOND
         if now - beat.last < _MOMENT_SECONDS:
+            # Once: what comes of this paint waits for the next beat.
+            beat.last = 0.0
             call_after(app, 0, lambda: _paint_what_is_due(beat))
         else:
-            wait = max(period - now % period, cpu_share(app).wait_seconds)
+            wait = max(period - now % period, cpu_share(app).wait_seconds())
             call_after(app, wait, lambda: _begin(beat))
     beat.due[paint] = widget
 

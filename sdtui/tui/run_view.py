@@ -45,8 +45,9 @@ class RunView:
         match event:
             case EngineStatus():
                 going_on = 0 if event.paused else event.queued
-                cpu_share(self.preview.app).is_limited = event.device == "cpu"
-                self.unfinished = going_on + (event.running_job_id is not None)
+                is_drawing = event.running_job_id is not None
+                cpu_share(self.preview.app).limit(is_drawing and event.device == "cpu")
+                self.unfinished = going_on + is_drawing
             case RequestRefused():
                 self.status.note(event.title)
             case JobSaved():

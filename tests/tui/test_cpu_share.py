@@ -25,7 +25,7 @@ class Day:
     def share(self) -> CpuShare:
         """A limited share of this day."""
         share = CpuShare(lambda: self.now, lambda: self.spent)
-        share.is_limited = True
+        share.limit(True)
         return share
 
     def use(self, seconds: float) -> None:
@@ -44,7 +44,7 @@ def test_whoever_waits_as_long_as_told_uses_no_more_than_the_share(
     day = Day()
     share = day.share()
     for cost in costs:
-        day.now += max(pause, share.wait_seconds)
+        day.now += max(pause, share.wait_seconds())
         day.use(cost)
     assert day.spent <= AT_ONCE_SECONDS + SHARE * day.now + max(costs) + 1e-9
 
@@ -54,37 +54,39 @@ def test_a_pause_allows_for_a_burst_and_no_more() -> None:
     share = day.share()
     day.now += 1000
     day.use(AT_ONCE_SECONDS)
-    assert share.wait_seconds == pytest.approx(0)
+    assert share.wait_seconds() == pytest.approx(0)
     day.use(0.001)
-    assert share.wait_seconds == pytest.approx(0.001 / SHARE - 0.001)
+    assert share.wait_seconds() == pytest.approx(0.001 / SHARE - 0.001)
 
 
 def test_what_was_typed_for_long_is_not_waited_for_for_long() -> None:
     day = Day()
     share = day.share()
     day.use(10)
-    assert share.wait_seconds == LONGEST_WAIT_SECONDS
+    assert share.wait_seconds() == LONGEST_WAIT_SECONDS
     day.now += LONGEST_WAIT_SECONDS
-    assert share.wait_seconds == pytest.approx(0)
+    assert share.wait_seconds() == pytest.approx(0)
 
 
-def test_nothing_waits_while_the_model_is_on_a_gpu_and_what_was_used_then_is_past() -> None:
+def test_nothing_is_counted_while_nothing_is_limited() -> None:
     day = Day()
     share = day.share()
-    share.is_limited = False
+    share.limit(False)
     day.use(10)
-    assert share.wait_seconds == 0
-    day.now += AT_ONCE_SECONDS / SHARE + LONGEST_WAIT_SECONDS
-    share.is_limited = True
-    assert share.wait_seconds == 0
+    assert share.wait_seconds() == 0
+    share.limit(True)
+    assert share.wait_seconds() == 0
+    day.use(AT_ONCE_SECONDS / 2)
+    assert share.wait_seconds() == 0
 
 
-async def test_the_engine_says_whether_the_cores_are_shared() -> None:
+async def test_the_cores_are_shared_while_a_model_on_the_cpu_draws() -> None:
     async with opened() as stage:
         share = cpu_share(stage.app)
-        for device in ("cuda", "cpu", "mps", "cpu", ""):
-            stage.engine.tell(idle_status(device=device))
-            expected = device == "cpu"
+        assert not share.is_limited
+        for device, job_id in [("cpu", "1"), ("cpu", None), ("cpu", "2"), ("cuda", "3")]:
+            stage.engine.tell(idle_status(device=device, running_job_id=job_id))
+            expected = device == "cpu" and job_id is not None
             await stage.until(lambda expected=expected: share.is_limited == expected)
 
 
@@ -98,18 +100,19 @@ async def test_previews_and_figures_wait_for_their_share_and_the_picture_does_no
         await stage.until_shown("x0 at step 5")
         await stage.until_shown("5/25")
         job_id = stage.main.bridge.running
+        due_within = LONGEST_WAIT_SECONDS + 2 / FIGURES_PER_SECOND
         # This day stands still, so that what waits for it waits for ever.
         monkeypatch.setattr(room, "LONGEST_WAIT_SECONDS", 3600.0)
         monkeypatch.setitem(room._shares, stage.app, day.share())
         day.use(100)
-        # The beat that is due already comes.
-        await stage.pilot.pause(2 / FIGURES_PER_SECOND)
+        # What is due already comes.
+        await stage.pilot.pause(due_within)
 
         answered = engine.calls.count(("grant_preview",))
         before = stage.main.run_view.preview.frame
         engine.tell(*step(job_id, params(), 5))
         await stage.until(lambda: stage.main.run_view.preview.frame != before)
-        await stage.pilot.pause(2 / FIGURES_PER_SECOND)
+        await stage.pilot.pause(due_within)
         assert engine.calls.count(("grant_preview",)) == answered
         assert "6/25" not in stage.text
 

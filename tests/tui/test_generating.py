@@ -124,6 +124,7 @@ async def test_previews_that_come_faster_than_they_are_shown_are_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Every preview that is shown is answered by one credit, so that they never pile up."""
+    # The cores' share leaves out more of them.
     monkeypatch.setattr(cpu_share, "LONGEST_WAIT_SECONDS", 0.0)
     async with opened(start=params(num_inference_steps=200)) as stage:
         await stage.press("enter")
@@ -283,7 +284,10 @@ async def test_what_the_engine_refuses_is_said_where_it_was_asked_for() -> None:
 
 
 @pytest.mark.parametrize("key", ["f1", "f3", "f5", "ctrl+p"])
-async def test_previews_go_on_when_what_lay_over_them_is_gone(key: str) -> None:
+async def test_previews_go_on_when_what_lay_over_them_is_gone(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cpu_share, "LONGEST_WAIT_SECONDS", 0.0)
     engine = FakeEngineClient(stop_after=5)
     async with opened(engine, start=params()) as stage:
         await stage.press("enter")

@@ -73,12 +73,17 @@ async def test_what_is_told_on_a_beat_is_painted_on_it(monkeypatch: pytest.Monke
         figure = app.screen.query_one(Figure)
 
         def tell() -> None:
-            # Another beat would be hours away.
+            # Another beat would be an hour away.
             monkeypatch.setattr(pace, "FIGURES_PER_SECOND", 1e-4)
             for _ in range(5):
-                on_beat(figure, figure.refresh_figure)
+                on_beat(figure, refresh_once_more)
+
+        def refresh_once_more() -> None:
+            figure.refresh_figure()
+            on_beat(figure, figure.refresh_figure)
 
         on_beat(figure, tell)
         while not figure.painted:
             await pilot.pause(0.05)
+        await pilot.pause(0.1)
         assert figure.painted == 1

@@ -10,6 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from sdtui.protocol.events import QueueChanged
+from sdtui.tui import cpu_share
 from sdtui.tui.app import SdtuiApp
 from tests.tui.fake_engine import FakeEngineClient, idle_status, listed
 from tests.tui.stage import Stage, params
@@ -83,6 +84,12 @@ def screen(state: str, *, light: bool = False) -> tuple[SdtuiApp, Callable[[Pilo
         await pilot.pause(0.4)
 
     return app, prepare
+
+
+@pytest.fixture(autouse=True)
+def figures_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the screen owes is on it when its picture is taken, whatever else has used the CPU."""
+    monkeypatch.setattr(cpu_share, "LONGEST_WAIT_SECONDS", 0.0)
 
 
 @pytest.mark.parametrize("size", SIZES)

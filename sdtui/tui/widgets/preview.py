@@ -75,7 +75,8 @@ class Preview(Container):
 
         Only the preview's own screen is told, and what is above it.
         It is posted once for what `show_frame` was given since the last one. Where the terminal
-        answers questions, it comes when the terminal has taken the frame in; while the pane is
+        answers questions, it comes when the terminal has taken the frame in, or, where a model on
+        the CPU draws, somewhat later; while the pane is
         hidden, it does not come at all.
         """
 
