@@ -16,17 +16,18 @@ from textual.app import App
 SHARE = 0.025
 """Of one core, in the long run."""
 AT_ONCE_SECONDS = 0.03
-"""So much may be used on top of it at first, so that a picture of half a second is seen to form:
-nobody misses what that takes."""
-LONGEST_WAIT_SECONDS = 0.5
-"""What is typed is counted too, and always shown; pictures and figures go on meanwhile."""
+"""So much of a picture's time may be used on top of it, so that one of half a second is seen to
+form: nobody misses what that takes."""
+LONGEST_WAIT_SECONDS = 0.25
+"""On a slow machine too, a picture is seen to form, at what that costs there. What is typed is
+counted as well, and always shown."""
 
 
 class CpuShare:
     """Has what changes often wait until the process has used no more of a core than its share.
 
     Only while it `is_limited`, and what is used at other times is not counted: there is something
-    to take away only while a model on the CPU draws.
+    to take away only while a model on the CPU denoises.
     """
 
     def __init__(
@@ -34,28 +35,25 @@ class CpuShare:
         clock: Callable[[], float] = monotonic,
         spent: Callable[[], float] = process_time,
     ) -> None:
-        self.is_limited = False
         self._clock = clock
         self._spent = spent
-        self._looked_at, self._spent_then = clock(), spent()
-        self._left = AT_ONCE_SECONDS
+        self.limit(False)
 
     def limit(self, is_limited: bool) -> None:
-        """From here on there is a limit, or none."""
-        self._settle()
+        """Another picture begins, with a limit or none; or nothing is drawn any more."""
+        self._looked_at, self._spent_then = self._clock(), self._spent()
+        self._left = AT_ONCE_SECONDS
         self.is_limited = is_limited
 
     def wait_seconds(self) -> float:
         """How long the next paint has to wait, by what was used until now."""
-        self._settle()
-        return max(0.0, -self._left / SHARE) if self.is_limited else 0.0
-
-    def _settle(self) -> None:
+        if not self.is_limited:
+            return 0.0
         now, spent = self._clock(), self._spent()
-        used = spent - self._spent_then if self.is_limited else 0.0
         had = min(AT_ONCE_SECONDS, self._left + (now - self._looked_at) * SHARE)
-        self._left = max(-LONGEST_WAIT_SECONDS * SHARE, had - used)
+        self._left = max(-LONGEST_WAIT_SECONDS * SHARE, had - (spent - self._spent_then))
         self._looked_at, self._spent_then = now, spent
+        return max(0.0, -self._left / SHARE)
 
 
 _shares: WeakKeyDictionary[App[Any], CpuShare] = WeakKeyDictionary()

@@ -34,10 +34,9 @@ class Link:
 
     `left_out` counts the previews of a job that never came, of those that it was to have: the link
     had not taken in the last one, the interface had used its share of the cores, or the steps were
-    too short for so many. Of a job that had begun
-    before it was watched, none before the first that came are counted. `round_trip` is what an
-    answer takes when nothing was sent before it. `scale` is how large previews may be, against
-    their room.
+    too short for so many. Of a job that had begun before it was watched, none before the first that
+    came are counted. `round_trip` is what an answer takes when nothing was sent before it. `scale`
+    is how large previews may be, against their room.
     """
 
     def __init__(self, limit: int = 0, clock: Callable[[], float] = monotonic) -> None:
@@ -112,7 +111,8 @@ class Link:
         """What goes over the link, in words."""
         words = []
         if self._recent():
-            words.append(f"{self.frames_per_second:.0f} frames/s")
+            rate = self.frames_per_second
+            words.append(f"{rate:.0f} frames/s" if rate >= 1 else f"{rate:.1f} frames/s")
             words.append(f"{figures.byte_size(self.bytes_per_second)}/s")
         if self.left_out:
             words.append(f"{self.left_out} left out")

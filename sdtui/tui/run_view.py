@@ -9,6 +9,7 @@ from sdtui.protocol.events import (
     EngineStatus,
     Event,
     JobSaved,
+    LatentsDrawn,
     RequestRefused,
 )
 from sdtui.text import clean
@@ -45,9 +46,11 @@ class RunView:
         match event:
             case EngineStatus():
                 going_on = 0 if event.paused else event.queued
-                is_drawing = event.running_job_id is not None
-                cpu_share(self.preview.app).limit(is_drawing and event.device == "cpu")
-                self.unfinished = going_on + is_drawing
+                self.unfinished = going_on + (event.running_job_id is not None)
+                if event.running_job_id is None:
+                    cpu_share(self.preview.app).limit(False)
+            case LatentsDrawn(device=device):
+                cpu_share(self.preview.app).limit(device == "cpu")
             case RequestRefused():
                 self.status.note(event.title)
             case JobSaved():

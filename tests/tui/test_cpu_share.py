@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from sdtui.protocol.events import LatentsDrawn
 from sdtui.tui import cpu_share as room
 from sdtui.tui.cpu_share import AT_ONCE_SECONDS, LONGEST_WAIT_SECONDS, SHARE, CpuShare, cpu_share
 from sdtui.tui.pace import FIGURES_PER_SECOND
-from tests.tui.fake_engine import FakeEngineClient, ending, idle_status, step
+from tests.tui.fake_engine import FakeEngineClient, before_the_loop, ending, step
 from tests.tui.stage import opened, params
 
 
@@ -80,14 +82,20 @@ def test_nothing_is_counted_while_nothing_is_limited() -> None:
     assert share.wait_seconds() == 0
 
 
-async def test_the_cores_are_shared_while_a_model_on_the_cpu_draws() -> None:
-    async with opened() as stage:
+@pytest.mark.parametrize("device", ["cpu", "cuda", "mps"])
+async def test_the_cores_are_shared_while_a_model_on_the_cpu_denoises(device: str) -> None:
+    engine = FakeEngineClient(stop_after=5)
+    async with opened(engine, start=params()) as stage:
         share = cpu_share(stage.app)
-        assert not share.is_limited
-        for device, job_id in [("cpu", "1"), ("cpu", None), ("cpu", "2"), ("cuda", "3")]:
-            stage.engine.tell(idle_status(device=device, running_job_id=job_id))
-            expected = device == "cpu" and job_id is not None
-            await stage.until(lambda expected=expected: share.is_limited == expected)
+        await stage.press("enter")
+        await stage.until_shown("x0 at step 5")
+        assert share.is_limited
+        (drawn,) = (e for e in before_the_loop("2", params()) if isinstance(e, LatentsDrawn))
+        engine.tell(replace(drawn, job_id=stage.main.bridge.running, device=device))
+        await stage.until(lambda: share.is_limited == (device == "cpu"))
+        engine.finish()
+        await stage.until_shown("done in")
+        await stage.until(lambda: not share.is_limited)
 
 
 async def test_previews_and_figures_wait_for_their_share_and_the_picture_does_not(

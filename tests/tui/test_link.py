@@ -31,6 +31,8 @@ def test_frames_and_bytes_are_those_of_the_last_seconds() -> None:
 
     clock.now += 3
     assert link.figures() == []
+    link.sent(10_000)
+    assert link.figures()[:1] == ["0.5 frames/s"]
 
 
 def test_a_limit_spaces_the_frames_by_their_size() -> None:

@@ -76,8 +76,7 @@ class Preview(Container):
         Only the preview's own screen is told, and what is above it.
         It is posted once for what `show_frame` was given since the last one. Where the terminal
         answers questions, it comes when the terminal has taken the frame in, or, where a model on
-        the CPU draws, somewhat later; while the pane is
-        hidden, it does not come at all.
+        the CPU draws, somewhat later; while the pane is hidden, it does not come at all.
         """
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
