@@ -83,7 +83,7 @@ def share_cores() -> None:
     once costs more of each step, with the cores free, than the interface does.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 
 def usable_cores() -> int:
