@@ -153,7 +153,13 @@ RECIPES: dict[str, Recipe] = {
             threads=1,
         ),
         CPU_STYLES,
-        replace(CPU_STYLES, name="cpu-things", most=None, known=261),
+        replace(
+            CPU_STYLES,
+            name="cpu-things",
+            most=None,
+            known=261,
+            diffusion=replace(CPU_STYLES.diffusion, minutes=92),
+        ),
         Recipe(
             name="h100",
             vae=VAERecipe(minutes=4.5, batch_size=512, whole_pictures=0.5, ema_decay=0.999),

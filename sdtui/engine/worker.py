@@ -16,6 +16,8 @@ from typing import BinaryIO
 from sdtui.engine.inbox import Inbox
 
 _PR_SET_PDEATHSIG = 1
+_SPINS = "10000"
+"""About half a millisecond."""
 
 
 def main() -> None:
@@ -79,11 +81,12 @@ def share_cores() -> None:
     """Let OpenMP's threads sleep soon when they wait for each other; before torch is imported.
 
     By default they spin for milliseconds. While another program uses one of the cores, that keeps
-    the thread which is waited for off its core: steps of 50 ms take from 200 ms to 2 s. Sleeping at
-    once costs more of each step, with the cores free, than the interface does.
+    the thread which is waited for off its core: steps of 50 ms take from 200 ms to 2 s. To sleep
+    almost at once costs more with the cores free, as waking takes its time hundreds of times a
+    step. `benchmarks/waiting_threads.py` compares the two costs.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+        os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
 
 
 def usable_cores() -> int:

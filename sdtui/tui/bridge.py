@@ -31,7 +31,7 @@ from sdtui.tui.messages import (
     FrameArrived,
     StepsCompleted,
 )
-from sdtui.tui.pace import on_beat
+from sdtui.tui.pace import before_beat
 
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 8.0
 
@@ -220,7 +220,7 @@ class EngineBridge:
             return
         if isinstance(event, StepCompleted):
             self._steps.append(event)
-            on_beat(self._target, self._hand_over_steps)
+            before_beat(self._target, self._hand_over_steps)
             return
         if isinstance(event, QueueChanged):
             self.queue = event

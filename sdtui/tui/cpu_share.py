@@ -13,12 +13,12 @@ from weakref import WeakKeyDictionary
 
 from textual.app import App
 
-SHARE = 0.025
+SHARE = 0.02
 """Of one core, in the long run."""
 AT_ONCE_SECONDS = 0.03
 """So much of a picture's time may be used on top of it, so that one of half a second is seen to
 form: nobody misses what that takes."""
-LONGEST_WAIT_SECONDS = 0.25
+LONGEST_WAIT_SECONDS = 0.4
 """On a slow machine too, a picture is seen to form, at what that costs there. What is typed is
 counted as well, and always shown."""
 

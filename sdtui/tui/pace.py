@@ -16,20 +16,44 @@ from sdtui.tui.cpu_share import cpu_share
 FIGURES_PER_SECOND = 4
 """A paint costs about the same for one line as for many, and every key waits for it."""
 
-_MOMENT_SECONDS = 0.05
-"""What is asked for so soon after a beat, by what was told on it, still belongs to that one."""
+_TELLING_SECONDS = 0.01
+"""What is told just before a beat is heard within this: the messages that tell it go by then."""
 
 
 class _Beat:
-    """What waits for an application's next beat, and when the last one was.
+    """What waits for an application's next beat: to be told just before it, and to be painted.
 
     One timer is for all of it. It is the application's: what is told something when its screen has
     just gone has no screen any more that could count the time for it.
     """
 
     def __init__(self) -> None:
-        self.due: dict[Callable[[], object], Widget] = {}
-        self.last = 0.0
+        self.to_tell: dict[Callable[[], object], Widget] = {}
+        self.to_paint: dict[Callable[[], object], Widget] = {}
+        self._is_coming = False
+
+    def come(self, app: App[Any]) -> None:
+        """Something waits for it."""
+        if not self._is_coming:
+            self._is_coming = True
+            period = 1 / FIGURES_PER_SECOND
+            wait = max(period - monotonic() % period, cpu_share(app).wait_seconds())
+            call_after(app, wait, lambda: self._begin(app))
+
+    def _begin(self, app: App[Any]) -> None:
+        told, self.to_tell = self.to_tell, {}
+        _call(told)
+        if told:
+            call_after(app, _TELLING_SECONDS, lambda: self._end(app))
+        else:
+            self._end(app)
+
+    def _end(self, app: App[Any]) -> None:
+        painted, self.to_paint = self.to_paint, {}
+        self._is_coming = False
+        if self.to_tell:
+            self.come(app)
+        _call(painted)
 
 
 _beats: WeakKeyDictionary[App[Any], _Beat] = WeakKeyDictionary()
@@ -40,18 +64,22 @@ def on_beat(widget: Widget, paint: Callable[[], object]) -> None:
 
     A beat that is due while the interface has used up its share of the cores comes later.
     """
-    app = widget.app
-    beat = _beats.setdefault(app, _Beat())
-    if not beat.due:
-        now, period = monotonic(), 1 / FIGURES_PER_SECOND
-        if now - beat.last < _MOMENT_SECONDS:
-            # Once: what comes of this paint waits for the next beat.
-            beat.last = 0.0
-            call_after(app, 0, lambda: _paint_what_is_due(beat))
-        else:
-            wait = max(period - now % period, cpu_share(app).wait_seconds())
-            call_after(app, wait, lambda: _begin(beat))
-    beat.due[paint] = widget
+    beat = _beats.setdefault(widget.app, _Beat())
+    beat.to_paint[paint] = widget
+    beat.come(widget.app)
+
+
+def before_beat(widget: Widget, tell: Callable[[], object]) -> None:
+    """Have `tell` called just before the next beat, which paints what comes of it."""
+    beat = _beats.setdefault(widget.app, _Beat())
+    beat.to_tell[tell] = widget
+    beat.come(widget.app)
+
+
+def _call(due: dict[Callable[[], object], Widget]) -> None:
+    for callback, widget in due.items():
+        if widget.is_attached:
+            callback()
 
 
 def call_after(
@@ -70,18 +98,6 @@ def call_after(
                 widget.app._handle_exception(error)
 
     return asyncio.get_running_loop().call_later(seconds, call)
-
-
-def _begin(beat: _Beat) -> None:
-    beat.last = monotonic()
-    _paint_what_is_due(beat)
-
-
-def _paint_what_is_due(beat: _Beat) -> None:
-    due, beat.due = beat.due, {}
-    for paint, widget in due.items():
-        if widget.is_attached:
-            paint()
 
 
 class PacedWidget(Widget):

@@ -10,7 +10,7 @@ from textual.app import App, ComposeResult
 from textual.screen import Screen
 
 from sdtui.tui import pace
-from sdtui.tui.pace import PacedWidget, on_beat
+from sdtui.tui.pace import PacedWidget, before_beat, on_beat
 
 
 class Figure(PacedWidget):
@@ -66,24 +66,50 @@ async def test_a_widget_is_painted_once_a_beat_also_after_another_screen_went() 
         assert figure.painted == 1
 
 
-async def test_what_is_told_on_a_beat_is_painted_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_told_before_a_beat_is_painted_on_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     app = App[None]()
     async with app.run_test() as pilot:
         await app.push_screen(FigureScreen())
         figure = app.screen.query_one(Figure)
+        painted: list[str] = []
 
         def tell() -> None:
             # Another beat would be an hour away.
             monkeypatch.setattr(pace, "FIGURES_PER_SECOND", 1e-4)
-            for _ in range(5):
-                on_beat(figure, refresh_once_more)
+            # A message tells it, which its widget has not had yet.
+            figure.call_later(on_beat, figure, once_more)
 
-        def refresh_once_more() -> None:
-            figure.refresh_figure()
-            on_beat(figure, figure.refresh_figure)
+        def once_more() -> None:
+            painted.append("told")
+            on_beat(figure, once_more)
 
-        on_beat(figure, tell)
-        while not figure.painted:
+        before_beat(figure, tell)
+        on_beat(figure, lambda: painted.append("due"))
+        while not painted:
             await pilot.pause(0.05)
+        assert painted == ["due", "told"]
         await pilot.pause(0.1)
-        assert figure.painted == 1
+        assert painted == ["due", "told"]
+
+
+async def test_what_is_told_while_a_beat_is_painted_waits_for_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pace, "FIGURES_PER_SECOND", 20)
+    app = App[None]()
+    async with app.run_test() as pilot:
+        await app.push_screen(FigureScreen())
+        figure = app.screen.query_one(Figure)
+        told: list[str] = []
+
+        def tell() -> None:
+            told.append("first")
+            before_beat(figure, lambda: told.append("second"))
+
+        before_beat(figure, tell)
+        while len(told) < 2:
+            await pilot.pause(0.05)
+        await pilot.pause(0.2)
+        assert told == ["first", "second"]
