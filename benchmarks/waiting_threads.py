@@ -21,15 +21,21 @@ from time import perf_counter
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 STEPS = 15
+BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"
+"""A program that does nothing else, until it is killed or its parent has gone."""
 
 
 def step_seconds() -> dict[str, list[float]]:
     """Of one picture with the cores free and one beside a busy program, after a first one."""
+    import torch
+
     from benchmarks.loop_vs_pipeline import random_cpu_network
     from sdtui.diffusion.denoise import DenoisingStep
     from sdtui.diffusion.pipeline import text_to_image
+    from sdtui.engine.worker import usable_cores
     from sdtui.params import GenerationParams
 
+    torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
     components = random_cpu_network()
     params = GenerationParams(
         prompt="a red apple", seed=42, width=128, height=128, num_inference_steps=STEPS
@@ -46,7 +52,7 @@ def step_seconds() -> dict[str, list[float]]:
 
     draw()
     free = draw()
-    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    busy = subprocess.Popen([sys.executable, "-c", BUSY])
     try:
         return {"free": free, "busy": draw()}
     finally:

@@ -1,8 +1,8 @@
 """What a training run is made of: sizes, budgets and rates, as named recipes.
 
 `toy` runs in seconds, `cpu` in two to three hours on two cores, `cpu-styles` in less than two hours
-from the weights of `cpu`, `cpu-things` in as many from those of `cpu-styles`, `h100` in about
-twenty minutes on one GPU. `toy-compiled` tries what the last three have more than `cpu`:
+from the weights of `cpu`, `cpu-things` in an hour and a half from those of `cpu-styles`, `h100`
+in about twenty minutes on one GPU. `toy-compiled` tries what the last three have more than `cpu`:
 torch.compile and bfloat16.
 """
 

@@ -17,7 +17,7 @@ from sdtui.engine.inbox import Inbox
 
 _PR_SET_PDEATHSIG = 1
 _SPINS = "10000"
-"""About half a millisecond."""
+"""Of the loop in which libgomp waits: half a millisecond where a turn's pause takes 140 cycles."""
 
 
 def main() -> None:
@@ -82,8 +82,8 @@ def share_cores() -> None:
 
     By default they spin for milliseconds. While another program uses one of the cores, that keeps
     the thread which is waited for off its core: steps of 50 ms take from 200 ms to 2 s. To sleep
-    almost at once costs more with the cores free, as waking takes its time hundreds of times a
-    step. `benchmarks/waiting_threads.py` compares the two costs.
+    almost at once makes steps longer with the cores free, as waking takes its time, hundreds of
+    times a step. `benchmarks/waiting_threads.py` measures both.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)

@@ -114,7 +114,7 @@ class EngineBridge:
 
     Of a job's events only those of the job in view pass: the one that started last. A preview
     goes into a slot that holds the newest frame alone, so that frames never wait in a queue. Steps
-    are handed over together, on the beat on which they are painted.
+    are handed over together, just before the beat on which they are painted.
     `running` is the job that runs, whoever asked for it; `waiting` are those asked for here that
     have not begun. `watchers` are told what `target` is told, but for previews and steps. `queue`
     is the newest that is known of the whole queue.

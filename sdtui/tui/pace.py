@@ -17,14 +17,15 @@ FIGURES_PER_SECOND = 4
 """A paint costs about the same for one line as for many, and every key waits for it."""
 
 _TELLING_SECONDS = 0.01
-"""What is told just before a beat is heard within this: the messages that tell it go by then."""
+"""So long before it is painted a beat is told: what no message has reached by then comes with the
+next."""
 
 
 class _Beat:
     """What waits for an application's next beat: to be told just before it, and to be painted.
 
-    One timer is for all of it. It is the application's: what is told something when its screen has
-    just gone has no screen any more that could count the time for it.
+    One timer at a time is for all of it. It is the application's: what is told something when its
+    screen has just gone has no screen any more that could count the time for it.
     """
 
     def __init__(self) -> None:
@@ -70,7 +71,7 @@ def on_beat(widget: Widget, paint: Callable[[], object]) -> None:
 
 
 def before_beat(widget: Widget, tell: Callable[[], object]) -> None:
-    """Have `tell` called just before the next beat, which paints what comes of it."""
+    """Have `tell` called, once, just before the next beat, which paints what comes of it."""
     beat = _beats.setdefault(widget.app, _Beat())
     beat.to_tell[tell] = widget
     beat.come(widget.app)
