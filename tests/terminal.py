@@ -202,5 +202,7 @@ class Terminal:
 
 
 def _take_terminal(descriptor: int) -> None:
+    # Whoever runs the tests may ignore it, under nohup above all; a terminal's programs do not.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     os.setsid()
     fcntl.ioctl(descriptor, termios.TIOCSCTTY, 0)
