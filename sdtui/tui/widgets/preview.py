@@ -273,7 +273,7 @@ class Preview(Container):
         waiting, self._waiting = self._waiting, None
         if waiting is None:
             return
-        self._caption(waiting.caption)
+        self._caption(waiting.caption, at_once=waiting.is_final)
         self.shows_failure = False
         self._message.display = False
         self.viewer.show(waiting.shot, exact=waiting.is_final)
@@ -304,14 +304,17 @@ class Preview(Container):
         self._message.update(Content("\n").join(lines))
         self._caption(caption)
 
-    def _caption(self, words: str) -> None:
+    def _caption(self, words: str, *, at_once: bool = True) -> None:
+        """Say what is shown; the many captions of previews come on the beat."""
         self._words = words
         parts = [TITLE, *clean(words, limit=80).split(" · ")] if words else [TITLE]
         width = self.outer_size.width
         title = Content(figures.in_a_row(parts, width - _AROUND_TITLE) if width else TITLE)
         if title != self._border_title:
             self._border_title = title
-            if self.is_attached:
+            if self.is_attached and at_once:
+                self._refresh_caption()
+            elif self.is_attached:
                 on_beat(self, self._refresh_caption)
 
     def _refresh_caption(self) -> None:

@@ -6,6 +6,7 @@ import random
 
 import pytest
 from textual.app import App
+from textual.geometry import Region
 from textual.widgets import Static
 
 from sdtui.params import GenerationParams
@@ -20,7 +21,7 @@ from sdtui.protocol.events import (
     PreviewReady,
     Trouble,
 )
-from sdtui.tui import frame_pace
+from sdtui.tui import frame_pace, pace
 from sdtui.tui.widgets.preview import Preview
 from tests.tui.slow_terminal import Clock
 
@@ -118,6 +119,39 @@ async def test_a_final_picture_does_not_wait(stage: Stage) -> None:
 
         assert preview.frame is not None
         assert preview.frame.width == 64
+
+
+class TitledPreview(CountingPreview):
+    """Counts how often its title alone is to be painted."""
+
+    titles = 0
+
+    def refresh(
+        self,
+        *regions: Region,
+        repaint: bool = True,
+        layout: bool = False,
+        recompose: bool = False,
+    ) -> TitledPreview:
+        self.titles += bool(regions)
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+
+async def test_the_title_of_a_final_picture_does_not_wait_for_a_beat(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The next one is hours away.
+    monkeypatch.setattr(pace, "FIGURES_PER_SECOND", 1e-4)
+    preview = TitledPreview()
+    async with stage(preview).run_test() as pilot:
+        await pilot.pause()
+        preview.titles = 0
+        preview.show_frame(pixels(16, 16), 16, 16, caption="x0 at step 12")
+        while not preview.painted:
+            await pilot.pause(0.02)
+        assert not preview.titles
+        preview.show_frame(pixels(16, 16, 1), 16, 16, caption="seed 42", final=True)
+        assert preview.titles == 1
 
 
 async def test_a_frame_that_waits_never_covers_what_came_after_it(stage: Stage) -> None:
