@@ -18,7 +18,7 @@ SHARE = 0.02
 AT_ONCE_SECONDS = 0.03
 """So much of a picture's time may be used on top of it, so that one of half a second is seen to
 form: nobody misses what that takes."""
-LONGEST_WAIT_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 0.3
 """On a slow machine too, a picture is seen to form, at what that costs there. What is typed is
 counted as well, and always shown."""
 
