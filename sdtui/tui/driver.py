@@ -101,9 +101,11 @@ class TerminalDriver(LinuxDriver):
         )
         self._output.start()
         self._in_transit = self._in_transit.begin_again()
-        self._unanswered, self._asks = 0, True
-        self._ask_if_worth_it()
+        self._unanswered, self._asks = 0, False
         super().start_application_mode()
+        # What a terminal answers before input is raw, it shows as if it had been typed.
+        self._asks = True
+        self._ask_if_worth_it()
 
     def stop_application_mode(self) -> None:
         """Give the terminal back as it was."""

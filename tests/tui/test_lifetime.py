@@ -8,6 +8,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+from sdtui.tui.in_transit import QUESTION
 from sdtui.tui.stylesheets import styles_dir
 from tests.terminal import Terminal
 from tests.tui.lives.interfaces import (
@@ -124,3 +125,11 @@ def test_a_large_picture_is_painted_and_then_nothing_more() -> None:
         # The note goes after five seconds in which nothing else is to be painted.
         terminal.wait_for(lambda text: "pictures as" not in text)
         assert len(terminal.output) - before < 1_000_000
+
+
+def test_the_terminal_is_asked_nothing_before_its_input_is_raw() -> None:
+    """It would show an answer on the shell's screen, where it stands when sdtui has ended."""
+    with with_a_fake_engine() as terminal:
+        terminal.wait_for("ready")
+        # The cursor is hidden when the input has become raw.
+        assert terminal.output.index(QUESTION.encode()) > terminal.output.index(b"\x1b[?25l")
