@@ -7,7 +7,8 @@ are made, sent and painted as often as it asks for them. The pipeline runs alone
 while the engine is idle. Both take turns, on a network of random weights whose guided step takes at
 least 50 ms on two CPU cores. A step's time is the median over all steps of all rounds; the engine's
 is the time from one completed step to the next, previews and their sending included. Ratios are
-speeds.
+speeds. That of the means has to be within the limit as well: most steps are told to nobody before
+the next preview, and the median knows those alone.
 """
 
 from __future__ import annotations
@@ -121,8 +122,8 @@ async def compare(rounds: int, size: int) -> dict[str, float]:
             finally:
                 await client.shutdown(force=True)
                 await client.close()
-    alone_seconds = statistics.median(seconds for steps in alone.rounds for seconds in steps)
-    watched_seconds = statistics.median(watched)
+    steps_alone = [seconds for steps in alone.rounds for seconds in steps]
+    alone_seconds, watched_seconds = statistics.median(steps_alone), statistics.median(watched)
     return {
         "steps": race.params.num_inference_steps,
         "rounds": rounds,
@@ -130,6 +131,7 @@ async def compare(rounds: int, size: int) -> dict[str, float]:
         "watched_ms": watched_seconds * 1000,
         "interface_ms": interface_seconds * 1000 / len(watched),
         "ratio": alone_seconds / watched_seconds,
+        "mean_ratio": statistics.mean(steps_alone) / statistics.mean(watched),
         "previews_a_round": previews / rounds,
         "painted_bytes_a_round": painted / rounds,
     }
@@ -155,11 +157,12 @@ def main() -> int:
     else:
         print(f"{PIPELINE}, alone   {result['pipeline_ms']:8.2f} ms a step")
         print(f"engine, with an interface        {result['watched_ms']:8.2f} ms a step")
-        print(f"speed {result['ratio']:.3f} (at least {LIMIT:.3f} wanted)")
+        print(f"speed {result['ratio']:.3f}, of the means {result['mean_ratio']:.3f}", end="")
+        print(f" (at least {LIMIT:.3f} wanted)")
         print(f"the interface used {result['interface_ms']:.2f} ms of CPU a step")
         print(f"{result['previews_a_round']:.0f} previews and ", end="")
         print(f"{result['painted_bytes_a_round']:,.0f} bytes painted a round")
-    return 0 if result["ratio"] >= LIMIT else 1
+    return 0 if min(result["ratio"], result["mean_ratio"]) >= LIMIT else 1
 
 
 if __name__ == "__main__":

@@ -16,16 +16,17 @@ from sdtui.diffusion.preview import PreviewDecoder
 from sdtui.engine.exit_causes import DEVICE_FAILED
 from sdtui.engine.inbox import Inbox, JobControl
 from sdtui.engine.narration import failure, loading_progressed, model_loaded, run_job
+from sdtui.engine.wire import Wire
 from sdtui.errors import GenerationError, SdtuiError
 from sdtui.models.weights import WeightsHash
-from sdtui.protocol.codec import encode
 from sdtui.protocol.events import (
-    Event,
     ImageDecoded,
     JobCancelled,
+    JobEvent,
     JobFailed,
     JobStarted,
     ModelFailed,
+    StepCompleted,
     WorkerReady,
 )
 from sdtui.protocol.requests import LoadModel, RunJob
@@ -38,28 +39,24 @@ class LoadingStopped(Exception):
 
 
 class Workbench:
-    """Does what the inbox holds and writes events to `wire`."""
+    """Does what the inbox holds and writes events to `pipe`."""
 
-    def __init__(self, inbox: Inbox, wire: BinaryIO) -> None:
+    def __init__(self, inbox: Inbox, pipe: BinaryIO) -> None:
         self._inbox = inbox
-        self._wire = wire
+        self._wire = Wire(pipe)
         self._components: LoadedComponents | None = None
         self._previews: PreviewDecoder | None = None
         self._hash: WeightsHash | None = None
 
     def run(self) -> None:
         """Work until the process is ended."""
-        self._say(WorkerReady(torch_version=str(torch.__version__)))
+        self._wire.send(WorkerReady(torch_version=str(torch.__version__)))
         while True:
             request, control = self._inbox.take()
             if isinstance(request, RunJob):
                 self._draw(request, control)
             else:
                 self._preload(request, control)
-
-    def _say(self, event: Event) -> None:
-        self._wire.write(encode(event))
-        self._wire.flush()
 
     def _preload(self, request: LoadModel, control: JobControl) -> None:
         before = self._components
@@ -72,19 +69,22 @@ class Workbench:
             end = ModelFailed(model=request.model, title=title, message=message, remedy=remedy)
         else:
             if components is before:
-                self._say(model_loaded(components))
+                self._wire.send(model_loaded(components))
             return
         self._fail(end)
 
     def _draw(self, job: RunJob, control: JobControl) -> None:
-        self._say(JobStarted(job_id=job.job_id, params=job.params))
+        self._wire.send(JobStarted(job_id=job.job_id, params=job.params))
         end: JobCancelled | JobFailed
         try:
             components = self._components_for(job.params.model, job.device, job.dtype, control)
             for event in run_job(components, job.params, job.job_id, control, self._previews):
                 if isinstance(event, ImageDecoded) and self._hash is not None:
                     event = msgspec.structs.replace(event, unet_sha256=self._hash.sha256)
-                self._say(event)
+                if _is_between_others(event) and components.device.type == "cpu":
+                    self._wire.send_soon(event)
+                else:
+                    self._wire.send(event)
             return
         except LoadingStopped:
             end = JobCancelled(job_id=job.job_id, completed=0, count=0)
@@ -106,7 +106,7 @@ class Workbench:
         What it held is free before the next request comes, which may need just that.
         """
         free_memory()
-        self._say(end)
+        self._wire.send(end)
 
     def _components_for(
         self, model: str, device: str, dtype: str, control: JobControl
@@ -127,14 +127,22 @@ class Workbench:
                 # Two models at once may be more than the device holds.
                 self._components = self._previews = None
                 free_memory()
-            self._say(loading_progressed(model, progress))
+            self._wire.send(loading_progressed(model, progress))
 
         components = load(model, device, dtype, report)
         self._previews = PreviewDecoder(components.vae)
         self._components = components
         self._hash = WeightsHash(components.unet_file)
-        self._say(model_loaded(components))
+        self._wire.send(model_loaded(components))
         return components
+
+
+def _is_between_others(event: JobEvent) -> bool:
+    """Whether this is a step that nobody waits for.
+
+    The first one says that the loop runs; after the last one, the picture may take long to decode.
+    """
+    return isinstance(event, StepCompleted) and 0 < event.step_index < event.count - 1
 
 
 def _explain(error: Exception) -> tuple[str, str, str]:

@@ -22,7 +22,7 @@ _SPINS = "10000"
 
 def main() -> None:
     """Serve the supervisor at the other end of standard input and output until it goes away."""
-    requests, wire = claim_pipes()
+    requests, events = claim_pipes()
     keep_log()
     die_with_parent()
     # With the pipe ends whoever could ask for results: so does the process, even while it imports.
@@ -34,7 +34,7 @@ def main() -> None:
     from sdtui.engine.workbench import Workbench
 
     torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
-    Workbench(inbox, wire).run()
+    Workbench(inbox, events).run()
 
 
 def claim_pipes() -> tuple[BinaryIO, BinaryIO]:
@@ -43,11 +43,11 @@ def claim_pipes() -> tuple[BinaryIO, BinaryIO]:
     Afterwards descriptor 0 is empty and descriptor 1 is the log that descriptor 2 already is.
     """
     requests = os.fdopen(os.dup(0), "rb")
-    wire = os.fdopen(os.dup(1), "wb")
+    events = os.fdopen(os.dup(1), "wb")
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
-    return requests, wire
+    return requests, events
 
 
 class RedactingFormatter(logging.Formatter):

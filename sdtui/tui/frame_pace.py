@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from sdtui.tui.cpu_share import cpu_share
 from sdtui.tui.link import Link
-from sdtui.tui.pace import call_after
+from sdtui.tui.pace import call_after, on_frame
 
 MAX_FRAMES_PER_SECOND = 30
 UNANSWERED_FRAMES_PER_SECOND = 5
@@ -112,6 +112,7 @@ class FramePace:
         is_on_time = now - self._not_before < _LATE_SECONDS
         self._not_before = (self._not_before if is_on_time else now) + 1 / rate
         self._paint()
+        on_frame(self._widget)
 
     @property
     def _is_told(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 from time import monotonic
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -32,16 +33,27 @@ class _Beat:
         self.to_tell: dict[Callable[[], object], Widget] = {}
         self.to_paint: dict[Callable[[], object], Widget] = {}
         self._is_coming = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._came_at = -inf
 
     def come(self, app: App[Any]) -> None:
         """Something waits for it."""
         if not self._is_coming:
             self._is_coming = True
-            period = 1 / FIGURES_PER_SECOND
-            wait = max(period - monotonic() % period, cpu_share(app).wait_seconds())
-            call_after(app, wait, lambda: self._begin(app))
+            period, share = 1 / FIGURES_PER_SECOND, cpu_share(app)
+            # Where cores are shared, a frame is to have its time to come first, and bring it along.
+            wait = period if share.is_limited else period - monotonic() % period
+            wait = max(wait, share.wait_seconds())
+            self._timer = call_after(app, wait, lambda: self._begin(app))
+
+    def come_now(self, app: App[Any]) -> None:
+        """What waits for it need not wait any longer, unless the last one has only just been."""
+        if self._timer is not None and monotonic() - self._came_at >= 1 / FIGURES_PER_SECOND:
+            self._timer.cancel()
+            self._begin(app)
 
     def _begin(self, app: App[Any]) -> None:
+        self._timer = None
         told, self.to_tell = self.to_tell, {}
         _call(told)
         if told:
@@ -52,6 +64,7 @@ class _Beat:
     def _end(self, app: App[Any]) -> None:
         painted, self.to_paint = self.to_paint, {}
         self._is_coming = False
+        self._came_at = monotonic()
         if self.to_tell:
             self.come(app)
         _call(painted)
@@ -63,7 +76,8 @@ _beats: WeakKeyDictionary[App[Any], _Beat] = WeakKeyDictionary()
 def on_beat(widget: Widget, paint: Callable[[], object]) -> None:
     """Have `paint` called at the next beat, once however often it is asked for until then.
 
-    A beat that is due while the interface has used up its share of the cores comes later.
+    A beat that is due while the interface has used up its share of the cores comes later, or with
+    the next frame of the picture.
     """
     beat = _beats.setdefault(widget.app, _Beat())
     beat.to_paint[paint] = widget
@@ -75,6 +89,16 @@ def before_beat(widget: Widget, tell: Callable[[], object]) -> None:
     beat = _beats.setdefault(widget.app, _Beat())
     beat.to_tell[tell] = widget
     beat.come(widget.app)
+
+
+def on_frame(widget: Widget) -> None:
+    """A frame of the picture is painted: while cores are shared, the next beat begins with it.
+
+    Much of what either costs is to wake up.
+    """
+    beat = _beats.get(widget.app)
+    if beat is not None and cpu_share(widget.app).is_limited:
+        beat.come_now(widget.app)
 
 
 def _call(due: dict[Callable[[], object], Widget]) -> None:

@@ -1,21 +1,31 @@
-"""The worker's own work: what a failed request leaves behind."""
+"""The worker's own work: what a failed request leaves behind, and which steps travel together."""
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Iterator
 from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
-from sdtui.engine import workbench
+from sdtui.engine import wire, workbench
 from sdtui.engine.inbox import JobControl
 from sdtui.engine.workbench import Workbench
 from sdtui.params import GenerationParams
 from sdtui.protocol.codec import Decoder
-from sdtui.protocol.events import JobFailed, JobStarted, WorkerEvent, WorkerReady
+from sdtui.protocol.events import (
+    ImageDecoded,
+    JobFailed,
+    JobStarted,
+    PreviewReady,
+    StepCompleted,
+    WorkerEvent,
+    WorkerReady,
+)
 from sdtui.protocol.requests import RunJob
 
 
@@ -36,7 +46,7 @@ class FakeInbox:
         return job, JobControl()
 
 
-class Wire(BytesIO):
+class Pipe(BytesIO):
     """Asks a question whenever something is said."""
 
     def __init__(self, ask: Any) -> None:
@@ -63,12 +73,65 @@ def test_the_memory_of_a_failed_job_is_free_before_its_end_is_told(
     # pytest keeps what is logged, and the traceback in it.
     monkeypatch.setattr(workbench.log, "disabled", True)
     monkeypatch.setattr(Workbench, "_components_for", lambda *_: None)
-    wire = Wire(lambda: bool(held) and held[0]() is not None)
+    pipe = Pipe(lambda: bool(held) and held[0]() is not None)
     with pytest.raises(NoMoreWork):
-        Workbench(FakeInbox(), wire).run()  # type: ignore[arg-type]
+        Workbench(FakeInbox(), pipe).run()  # type: ignore[arg-type]
 
-    wire.seek(0)
+    pipe.seek(0)
     decoder: Decoder[WorkerEvent] = Decoder(WorkerEvent)
-    told = [type(decoder.read_blocking(wire)) for _ in range(4)]
+    told = [type(decoder.read_blocking(pipe)) for _ in range(4)]
     assert told == [WorkerReady, JobStarted, JobStarted, JobFailed]
-    assert wire.answers == [False, False, True, False]
+    assert pipe.answers == [False, False, True, False]
+
+
+def step(index: int, count: int = 6) -> StepCompleted:
+    return StepCompleted(
+        job_id="1",
+        step_index=index,
+        count=count,
+        timestep=1.0,
+        sigma=1.0,
+        latents_mean=0.0,
+        latents_std=1.0,
+        guidance_scale=1.0,
+        guidance_norm=None,
+        seconds=0.01,
+        preview_seconds=0.0,
+    )
+
+
+TOLD = [
+    *(step(index) for index in range(4)),
+    PreviewReady(job_id="1", step_index=3, count=6, width=1, height=1, rgb=b"rgb"),
+    step(4),
+    step(5),
+    ImageDecoded(job_id="1", width=1, height=1, rgb=b"rgb", seconds=0.0, upcast=False, tiled=False),
+]
+
+
+@pytest.mark.parametrize(
+    ("device", "together"), [("cpu", [1, 1, 1, 4, 2, 1]), ("cuda", [1] * (2 + len(TOLD)))]
+)
+def test_steps_on_the_cpu_travel_with_the_preview_or_the_last_one(
+    monkeypatch: pytest.MonkeyPatch, device: str, together: list[int]
+) -> None:
+    # However slow the machine is, none of it is long ago.
+    monkeypatch.setattr(wire, "TOGETHER_SECONDS", math.inf)
+    monkeypatch.setattr(workbench, "run_job", lambda *_: iter(TOLD))
+    components = SimpleNamespace(device=torch.device(device))
+    monkeypatch.setattr(Workbench, "_components_for", lambda *_: components)
+    written: list[int] = []
+    pipe = Pipe(lambda: bool(written.append(pipe.tell())))
+    with pytest.raises(NoMoreWork):
+        Workbench(FakeInbox(), pipe).run()  # type: ignore[arg-type]
+
+    pipe.seek(0)
+    decoder: Decoder[WorkerEvent] = Decoder(WorkerEvent)
+    told, counts = [], []
+    for end in written:
+        before = len(told)
+        while pipe.tell() < end:
+            told.append(decoder.read_blocking(pipe))
+        counts.append(len(told) - before)
+    assert told[2:] == TOLD
+    assert counts == together

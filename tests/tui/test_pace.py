@@ -11,7 +11,8 @@ from textual.app import App, ComposeResult
 from textual.screen import Screen
 
 from sdtui.tui import pace
-from sdtui.tui.pace import PacedWidget, before_beat, on_beat
+from sdtui.tui.cpu_share import cpu_share
+from sdtui.tui.pace import PacedWidget, before_beat, on_beat, on_frame
 
 
 class Figure(PacedWidget):
@@ -120,3 +121,32 @@ async def test_what_is_told_while_a_beat_is_told_waits_for_the_next(
             await pilot.pause(0.05)
         await pilot.pause(0.2)
         assert told == ["first", "painted", "second"]
+
+
+@pytest.mark.parametrize("is_limited", [True, False])
+async def test_a_beat_comes_with_a_frame_while_cores_are_shared(
+    monkeypatch: pytest.MonkeyPatch, is_limited: bool
+) -> None:
+    app = App[None]()
+    async with app.run_test() as pilot:
+        await app.push_screen(FigureScreen())
+        figure = app.screen.query_one(Figure)
+        cpu_share(app).limit(is_limited)
+        told: list[str] = []
+        on_frame(figure)
+        # By itself it would come in hours.
+        monkeypatch.setattr(pace, "FIGURES_PER_SECOND", 1e-4)
+        before_beat(figure, lambda: told.append("told"))
+        on_beat(figure, lambda: told.append("painted"))
+        would_have_come = pace._beats[app]._timer
+        assert would_have_come is not None
+        for _ in range(2):
+            on_frame(figure)
+        await pilot.pause(0.2)
+        assert told == (["told", "painted"] if is_limited else [])
+        assert would_have_come.cancelled() == is_limited
+
+        on_beat(figure, lambda: told.append("too soon"))
+        on_frame(figure)
+        await pilot.pause(0.2)
+        assert "too soon" not in told
