@@ -29,7 +29,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks._pseudo_terminal import ANSWER, QUESTION, SDTUI, cpu_seconds, start
+from benchmarks._pseudo_terminal import ANSWERS, SDTUI, cpu_seconds, start
 from benchmarks.loop_vs_pipeline import PIPELINE, Race, Times, random_cpu_network
 from sdtui.diffusion.components import LoadedComponents, load
 from sdtui.engine.client import EngineClient
@@ -72,8 +72,8 @@ class WatchingInterface:
             except OSError:
                 return
             self.received += len(data)
-            for _ in range(data.count(QUESTION)):
-                os.write(self._ours, ANSWER)
+            for question, answer in ANSWERS.items():
+                os.write(self._ours, answer * data.count(question))
 
 
 async def run_job(client: EngineClient, params: GenerationParams) -> tuple[list[float], int]:

@@ -13,11 +13,13 @@ from weakref import WeakKeyDictionary
 
 from textual.app import App
 
-SHARE = 0.02
+SHARE = 0.015
 """Of one core, in the long run."""
-AT_ONCE_SECONDS = 0.03
+AT_ONCE_SECONDS = 0.02
 """So much of a picture's time may be used on top of it, so that one of half a second is seen to
 form: nobody misses what that takes."""
+SHORTEST_WAIT_SECONDS = 0.08
+"""A picture of half a second is seen to form by what comes in all of it, not by its first noise."""
 LONGEST_WAIT_SECONDS = 0.3
 """On a slow machine too, a picture is seen to form, at what that costs there. What is typed is
 counted as well, and always shown."""
@@ -53,7 +55,7 @@ class CpuShare:
         had = min(AT_ONCE_SECONDS, self._left + (now - self._looked_at) * SHARE)
         self._left = max(-LONGEST_WAIT_SECONDS * SHARE, had - (spent - self._spent_then))
         self._looked_at, self._spent_then = now, spent
-        return max(0.0, -self._left / SHARE)
+        return max(SHORTEST_WAIT_SECONDS, -self._left / SHARE)
 
 
 _shares: WeakKeyDictionary[App[Any], CpuShare] = WeakKeyDictionary()

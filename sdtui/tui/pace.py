@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from math import inf
 from time import monotonic
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -15,7 +14,8 @@ from textual.widget import Widget
 from sdtui.tui.cpu_share import cpu_share
 
 FIGURES_PER_SECOND = 4
-"""A paint costs about the same for one line as for many, and every key waits for it."""
+"""A paint costs about the same for one line as for many, and every key waits for it. There are more
+only where they come with frames of the picture."""
 
 _TELLING_SECONDS = 0.01
 """So long before it is painted a beat is told: what no message has reached by then comes with the
@@ -34,7 +34,6 @@ class _Beat:
         self.to_paint: dict[Callable[[], object], Widget] = {}
         self._is_coming = False
         self._timer: asyncio.TimerHandle | None = None
-        self._came_at = -inf
 
     def come(self, app: App[Any]) -> None:
         """Something waits for it."""
@@ -47,8 +46,8 @@ class _Beat:
             self._timer = call_after(app, wait, lambda: self._begin(app))
 
     def come_now(self, app: App[Any]) -> None:
-        """What waits for it need not wait any longer, unless the last one has only just been."""
-        if self._timer is not None and monotonic() - self._came_at >= 1 / FIGURES_PER_SECOND:
+        """What waits for it need not wait any longer."""
+        if self._timer is not None:
             self._timer.cancel()
             self._begin(app)
 
@@ -64,7 +63,6 @@ class _Beat:
     def _end(self, app: App[Any]) -> None:
         painted, self.to_paint = self.to_paint, {}
         self._is_coming = False
-        self._came_at = monotonic()
         if self.to_tell:
             self.come(app)
         _call(painted)

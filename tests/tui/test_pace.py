@@ -145,8 +145,3 @@ async def test_a_beat_comes_with_a_frame_while_cores_are_shared(
         await pilot.pause(0.2)
         assert told == (["told", "painted"] if is_limited else [])
         assert would_have_come.cancelled() == is_limited
-
-        on_beat(figure, lambda: told.append("too soon"))
-        on_frame(figure)
-        await pilot.pause(0.2)
-        assert "too soon" not in told

@@ -29,7 +29,7 @@ from sdtui.tui.widgets.lesson_page import LessonPage
 class TokenLog(RichLog):
     """Keeps the events of one job and tells them again when width, theme or F4 ask for it.
 
-    Lines are written at most four times a second; between events nothing runs.
+    Lines are written on the beat; between events nothing runs.
     """
 
     DEFAULT_CSS = """
