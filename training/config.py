@@ -156,9 +156,11 @@ RECIPES: dict[str, Recipe] = {
         replace(
             CPU_STYLES,
             name="cpu-things",
-            most=None,
+            most=330,
             known=261,
-            diffusion=replace(CPU_STYLES.diffusion, minutes=92),
+            diffusion=replace(
+                CPU_STYLES.diffusion, minutes=85, learning_rate=8e-4, text_learning_rate=3e-4
+            ),
         ),
         Recipe(
             name="h100",
