@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from textual.app import App
 
-SHARE = 0.015
+SHARE = 0.01
 """Of one core, in the long run."""
 AT_ONCE_SECONDS = 0.02
 """So much of a picture's time may be used on top of it, so that one of half a second is seen to
