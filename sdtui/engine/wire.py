@@ -10,7 +10,7 @@ from typing import BinaryIO
 from sdtui.protocol.codec import encode
 from sdtui.protocol.events import Event
 
-TOGETHER_SECONDS = 0.4
+TOGETHER_SECONDS = 0.6
 """What comes so long after the last message waits for nothing."""
 
 

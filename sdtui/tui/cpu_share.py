@@ -20,7 +20,7 @@ AT_ONCE_SECONDS = 0.02
 form: nobody misses what that takes."""
 SHORTEST_WAIT_SECONDS = 0.08
 """A picture of half a second is seen to form by what comes in all of it, not by its first noise."""
-LONGEST_WAIT_SECONDS = 0.3
+LONGEST_WAIT_SECONDS = 0.5
 """On a slow machine too, a picture is seen to form, at what that costs there. What is typed is
 counted as well, and always shown."""
 
