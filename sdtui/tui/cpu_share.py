@@ -20,6 +20,9 @@ AT_ONCE_SECONDS = 0.02
 form: nobody misses what that takes."""
 SHORTEST_WAIT_SECONDS = 0.08
 """A picture of half a second is seen to form by what comes in all of it, not by its first noise."""
+_PATIENCE = 0.5
+"""No wait is longer than this part of the time since the picture began: the first one of all takes
+much more than its share, and is not to be the only one of a picture of a second."""
 LONGEST_WAIT_SECONDS = 0.5
 """On a slow machine too, a picture is seen to form, at what that costs there. What is typed is
 counted as well, and always shown."""
@@ -43,7 +46,8 @@ class CpuShare:
 
     def limit(self, is_limited: bool) -> None:
         """Another picture begins, with a limit or none; or nothing is drawn any more."""
-        self._looked_at, self._spent_then = self._clock(), self._spent()
+        self._began = self._looked_at = self._clock()
+        self._spent_then = self._spent()
         self._left = AT_ONCE_SECONDS
         self.is_limited = is_limited
 
@@ -55,7 +59,8 @@ class CpuShare:
         had = min(AT_ONCE_SECONDS, self._left + (now - self._looked_at) * SHARE)
         self._left = max(-LONGEST_WAIT_SECONDS * SHARE, had - (spent - self._spent_then))
         self._looked_at, self._spent_then = now, spent
-        return max(SHORTEST_WAIT_SECONDS, -self._left / SHARE)
+        wait = min(-self._left / SHARE, (now - self._began) * _PATIENCE)
+        return max(SHORTEST_WAIT_SECONDS, wait)
 
 
 _shares: WeakKeyDictionary[App[Any], CpuShare] = WeakKeyDictionary()

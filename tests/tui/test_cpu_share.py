@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -55,7 +56,21 @@ def test_whoever_waits_as_long_as_told_uses_no_more_than_the_share(
     for cost in costs:
         day.now += max(pause, share.wait_seconds())
         day.use(cost)
-    assert day.spent <= AT_ONCE_SECONDS + SHARE * day.now + max(costs) + 1e-9
+    # Those of the first second, of which no more than ten come, need not wait for their share.
+    assert day.spent <= AT_ONCE_SECONDS + SHARE * day.now + 10 * max(costs) + 1e-9
+
+
+def test_a_picture_of_a_second_is_seen_to_form_though_its_first_preview_is_dear() -> None:
+    day = Day()
+    share = day.share()
+    begins: list[float] = []
+    day.use(10 * AT_ONCE_SECONDS)
+    while day.now < 1.2:
+        begins.append(day.now)
+        day.now += share.wait_seconds()
+        day.use(0.005)
+    assert len(begins) >= 4
+    assert all(after <= 1.8 * before for before, after in pairwise(begins))
 
 
 def test_a_pause_allows_for_a_burst_and_no_more() -> None:
