@@ -16,7 +16,7 @@ from sdtui.diffusion.preview import PreviewDecoder
 from sdtui.engine.exit_causes import DEVICE_FAILED
 from sdtui.engine.inbox import Inbox, JobControl
 from sdtui.engine.narration import failure, loading_progressed, model_loaded, run_job
-from sdtui.engine.wire import Wire
+from sdtui.engine.outbox import Outbox
 from sdtui.errors import GenerationError, SdtuiError
 from sdtui.models.weights import WeightsHash
 from sdtui.protocol.events import (
@@ -43,14 +43,14 @@ class Workbench:
 
     def __init__(self, inbox: Inbox, pipe: BinaryIO) -> None:
         self._inbox = inbox
-        self._wire = Wire(pipe)
+        self._outbox = Outbox(pipe)
         self._components: LoadedComponents | None = None
         self._previews: PreviewDecoder | None = None
         self._hash: WeightsHash | None = None
 
     def run(self) -> None:
         """Work until the process is ended."""
-        self._wire.send(WorkerReady(torch_version=str(torch.__version__)))
+        self._outbox.send(WorkerReady(torch_version=str(torch.__version__)))
         while True:
             request, control = self._inbox.take()
             if isinstance(request, RunJob):
@@ -69,12 +69,12 @@ class Workbench:
             end = ModelFailed(model=request.model, title=title, message=message, remedy=remedy)
         else:
             if components is before:
-                self._wire.send(model_loaded(components))
+                self._outbox.send(model_loaded(components))
             return
         self._fail(end)
 
     def _draw(self, job: RunJob, control: JobControl) -> None:
-        self._wire.send(JobStarted(job_id=job.job_id, params=job.params))
+        self._outbox.send(JobStarted(job_id=job.job_id, params=job.params))
         end: JobCancelled | JobFailed
         try:
             components = self._components_for(job.params.model, job.device, job.dtype, control)
@@ -82,9 +82,9 @@ class Workbench:
                 if isinstance(event, ImageDecoded) and self._hash is not None:
                     event = msgspec.structs.replace(event, unet_sha256=self._hash.sha256)
                 if _is_between_others(event) and components.device.type == "cpu":
-                    self._wire.send_soon(event)
+                    self._outbox.send_soon(event)
                 else:
-                    self._wire.send(event)
+                    self._outbox.send(event)
             return
         except LoadingStopped:
             end = JobCancelled(job_id=job.job_id, completed=0, count=0)
@@ -106,7 +106,7 @@ class Workbench:
         What it held is free before the next request comes, which may need just that.
         """
         free_memory()
-        self._wire.send(end)
+        self._outbox.send(end)
 
     def _components_for(
         self, model: str, device: str, dtype: str, control: JobControl
@@ -127,13 +127,13 @@ class Workbench:
                 # Two models at once may be more than the device holds.
                 self._components = self._previews = None
                 free_memory()
-            self._wire.send(loading_progressed(model, progress))
+            self._outbox.send(loading_progressed(model, progress))
 
         components = load(model, device, dtype, report)
         self._previews = PreviewDecoder(components.vae)
         self._components = components
         self._hash = WeightsHash(components.unet_file)
-        self._wire.send(model_loaded(components))
+        self._outbox.send(model_loaded(components))
         return components
 
 

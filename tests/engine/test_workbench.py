@@ -12,21 +12,19 @@ from typing import Any
 import pytest
 import torch
 
-from sdtui.engine import wire, workbench
+from sdtui.engine import outbox, workbench
 from sdtui.engine.inbox import JobControl
 from sdtui.engine.workbench import Workbench
 from sdtui.params import GenerationParams
 from sdtui.protocol.codec import Decoder
 from sdtui.protocol.events import (
-    ImageDecoded,
     JobFailed,
     JobStarted,
-    PreviewReady,
-    StepCompleted,
     WorkerEvent,
     WorkerReady,
 )
 from sdtui.protocol.requests import RunJob
+from tests.tui.fake_engine import ending, step
 
 
 class NoMoreWork(Exception):
@@ -84,28 +82,13 @@ def test_the_memory_of_a_failed_job_is_free_before_its_end_is_told(
     assert pipe.answers == [False, False, True, False]
 
 
-def step(index: int, count: int = 6) -> StepCompleted:
-    return StepCompleted(
-        job_id="1",
-        step_index=index,
-        count=count,
-        timestep=1.0,
-        sigma=1.0,
-        latents_mean=0.0,
-        latents_std=1.0,
-        guidance_scale=1.0,
-        guidance_norm=None,
-        seconds=0.01,
-        preview_seconds=0.0,
-    )
-
-
+PARAMS = GenerationParams(prompt="x", num_inference_steps=6)
+STEPS = [step("1", PARAMS, index) for index in range(6)]
 TOLD = [
-    *(step(index) for index in range(4)),
-    PreviewReady(job_id="1", step_index=3, count=6, width=1, height=1, rgb=b"rgb"),
-    step(4),
-    step(5),
-    ImageDecoded(job_id="1", width=1, height=1, rgb=b"rgb", seconds=0.0, upcast=False, tiled=False),
+    *(figures for figures, _ in STEPS[:4]),
+    STEPS[3][1],
+    *(figures for figures, _ in STEPS[4:]),
+    ending("1")[0],
 ]
 
 
@@ -116,7 +99,7 @@ def test_steps_on_the_cpu_travel_with_the_preview_or_the_last_one(
     monkeypatch: pytest.MonkeyPatch, device: str, together: list[int]
 ) -> None:
     # However slow the machine is, none of it is long ago.
-    monkeypatch.setattr(wire, "TOGETHER_SECONDS", math.inf)
+    monkeypatch.setattr(outbox, "TOGETHER_SECONDS", math.inf)
     monkeypatch.setattr(workbench, "run_job", lambda *_: iter(TOLD))
     components = SimpleNamespace(device=torch.device(device))
     monkeypatch.setattr(Workbench, "_components_for", lambda *_: components)

@@ -8,7 +8,7 @@ from io import BytesIO
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdtui.engine.wire import TOGETHER_SECONDS, Wire
+from sdtui.engine.outbox import TOGETHER_SECONDS, Outbox
 from sdtui.protocol.codec import Decoder
 from sdtui.protocol.events import ComponentLoading
 
@@ -33,16 +33,16 @@ def told(pipe: BytesIO) -> list[int]:
 def test_all_comes_in_order_and_nothing_is_overdue(events: list[tuple[float, bool]]) -> None:
     now = 100.0
     pipe = BytesIO()
-    wire = Wire(pipe, lambda: now)
+    outbox = Outbox(pipe, lambda: now)
     sent_at = -math.inf
     for number, (pause, can_wait) in enumerate(events):
         now += pause
-        (wire.send_soon if can_wait else wire.send)(event(number))
+        (outbox.send_soon if can_wait else outbox.send)(event(number))
         if not can_wait or now - sent_at >= TOGETHER_SECONDS:
             sent_at = now
             assert told(pipe) == list(range(number + 1))
         else:
             assert told(pipe) == list(range(len(told(pipe))))
             assert len(told(pipe)) <= number
-    wire.send(event(len(events)))
+    outbox.send(event(len(events)))
     assert told(pipe) == list(range(len(events) + 1))

@@ -14,7 +14,7 @@ TOGETHER_SECONDS = 0.6
 """What comes so long after the last message waits for nothing."""
 
 
-class Wire:
+class Outbox:
     """Writes events to a pipe, in order. Some can wait for the next one, to travel with it.
 
     Every message wakes two other processes. Where the model computes on all cores, that is a part
