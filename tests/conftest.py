@@ -20,6 +20,10 @@ settings.load_profile("sdtui")
 # times as long. libgomp reads this when torch is imported.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
+# What the tests start has a terminal of its own, whatever they are themselves started in.
+for name in ("TMUX", "TMUX_PANE", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "NO_COLOR"):
+    os.environ.pop(name, None)
+
 
 @pytest.fixture(autouse=True)
 def sdtui_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
