@@ -8,12 +8,13 @@ from pathlib import Path
 
 import sdtui
 from sdtui.commands.delivery import deliver
+from sdtui.engine.cores import CoreWatch, usable_cores
 from sdtui.engine.job import new_job_id
 from sdtui.errors import GenerationError
 from sdtui.history.images import save_image
 from sdtui.history.naming import NameTemplate
 from sdtui.params import GenerationParams, batch_of
-from sdtui.protocol.events import Event, ImageDecoded, JobSaved, JobStarted
+from sdtui.protocol.events import Event, ImageDecoded, JobSaved, JobStarted, StepCompleted
 
 
 def draw(
@@ -40,9 +41,9 @@ def draw(
     from sdtui.diffusion.memory import is_out_of_memory
     from sdtui.engine.inbox import JobControl
     from sdtui.engine.narration import failure, loading_progressed, model_loaded, run_job
-    from sdtui.engine.worker import usable_cores
 
     torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
+    cores = CoreWatch()
     components = None
     for one, output in zip(batch_of(params, len(outputs)), outputs, strict=True):
         started = time.time()
@@ -58,7 +59,10 @@ def draw(
                     lambda progress: show(loading_progressed(params.model, progress)),
                 )
                 show(model_loaded(components))
+            cores.begin()
             for event in run_job(components, one, job_id, JobControl()):
+                if isinstance(event, StepCompleted):
+                    cores.look()
                 if isinstance(event, ImageDecoded):
                     image = event
                 show(event)

@@ -13,6 +13,7 @@ from sdtui.diffusion.components import ComponentStart, LoadedComponents, Loading
 from sdtui.diffusion.devices import choose_device, choose_dtype
 from sdtui.diffusion.memory import free_memory
 from sdtui.diffusion.preview import PreviewDecoder
+from sdtui.engine.cores import CoreWatch
 from sdtui.engine.exit_causes import DEVICE_FAILED
 from sdtui.engine.inbox import Inbox, JobControl
 from sdtui.engine.narration import failure, loading_progressed, model_loaded, run_job
@@ -44,6 +45,7 @@ class Workbench:
     def __init__(self, inbox: Inbox, pipe: BinaryIO) -> None:
         self._inbox = inbox
         self._outbox = Outbox(pipe)
+        self._cores = CoreWatch()
         self._components: LoadedComponents | None = None
         self._previews: PreviewDecoder | None = None
         self._hash: WeightsHash | None = None
@@ -78,10 +80,14 @@ class Workbench:
         end: JobCancelled | JobFailed
         try:
             components = self._components_for(job.params.model, job.device, job.dtype, control)
+            is_on_cpu = components.device.type == "cpu"
+            self._cores.begin()
             for event in run_job(components, job.params, job.job_id, control, self._previews):
                 if isinstance(event, ImageDecoded) and self._hash is not None:
                     event = msgspec.structs.replace(event, unet_sha256=self._hash.sha256)
-                if _is_between_others(event) and components.device.type == "cpu":
+                if is_on_cpu and isinstance(event, StepCompleted):
+                    self._cores.look()
+                if is_on_cpu and _is_between_others(event):
                     self._outbox.send_soon(event)
                 else:
                     self._outbox.send(event)

@@ -10,14 +10,12 @@ import logging
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import BinaryIO
 
+from sdtui.engine.cores import usable_cores
 from sdtui.engine.inbox import Inbox
 
 _PR_SET_PDEATHSIG = 1
-_SPINS = "10000"
-"""Of the loop in which libgomp waits: half a millisecond where a turn's pause takes 140 cycles."""
 
 
 def main() -> None:
@@ -27,7 +25,6 @@ def main() -> None:
     die_with_parent()
     # With the pipe ends whoever could ask for results: so does the process, even while it imports.
     inbox = Inbox(requests, on_end=lambda: os._exit(0))
-    share_cores()
 
     import torch
 
@@ -75,33 +72,6 @@ def die_with_parent() -> None:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def share_cores() -> None:
-    """Let OpenMP's threads sleep soon when they wait for each other; before torch is imported.
-
-    By default they spin for milliseconds. While another program uses one of the cores, that keeps
-    the thread which is waited for off its core: steps of 50 ms take from 200 ms to 2 s. To sleep
-    almost at once makes steps longer with the cores free, as waking takes its time, hundreds of
-    times a step. `benchmarks/waiting_threads.py` measures both.
-    """
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
-
-
-def usable_cores() -> int:
-    """CPU cores that this process may keep busy: its affinity and its container's quota.
-
-    torch looks at neither quota, and threads beyond it slow one another down.
-    """
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    quota = Path("/sys/fs/cgroup/cpu.max")
-    if quota.is_file():
-        limit, period = quota.read_text(encoding="ascii").split()
-        if limit != "max":
-            cores = min(cores, max(1, int(limit) // int(period)))
-    return cores
 
 
 if __name__ == "__main__":

@@ -70,7 +70,8 @@ def test_the_memory_of_a_failed_job_is_free_before_its_end_is_told(
     monkeypatch.setattr(workbench, "run_job", run_job)
     # pytest keeps what is logged, and the traceback in it.
     monkeypatch.setattr(workbench.log, "disabled", True)
-    monkeypatch.setattr(Workbench, "_components_for", lambda *_: None)
+    components = SimpleNamespace(device=torch.device("cpu"))
+    monkeypatch.setattr(Workbench, "_components_for", lambda *_: components)
     pipe = Pipe(lambda: bool(held) and held[0]() is not None)
     with pytest.raises(NoMoreWork):
         Workbench(FakeInbox(), pipe).run()  # type: ignore[arg-type]
