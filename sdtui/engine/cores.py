@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-CROWDED = 0.25
+CROWDED = 0.4
 """Seconds that threads have waited for a core, in each second: one program that keeps one of two
 cores busy makes half a second or more."""
-FREE = 0.1
-"""The interface alone makes less."""
+FREE = 0.3
+"""The interface makes at most so much, even while somebody types."""
 LOOK_SECONDS = 0.5
 
 
