@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import msgspec
+from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
 from textual.reactive import reactive
@@ -47,6 +50,7 @@ class TokenLog(RichLog):
         self._follows = True
         self._painted: dict[int, Strip] = {}
         self._look: object = None
+        self._style = Style()
 
     def on_mount(self) -> None:
         """Tell everything again in the colours of another theme."""
@@ -105,7 +109,8 @@ class TokenLog(RichLog):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The lines of `crop`; one that has only moved up or down is not styled again."""
-        look = crop.column_span, self.rich_style, self.styles.border, self.background_colors
+        self._style = self.rich_style
+        look = crop.column_span, self._style, self.styles.border, self.background_colors
         if look != self._look:
             self._look = look
             self._painted.clear()
@@ -113,14 +118,28 @@ class TokenLog(RichLog):
         seen = range(self.scroll_offset.y, self.scroll_offset.y + self.size.height)
         self._painted = {place: strip for place, strip in self._painted.items() if place in seen}
         strips: list[Strip] = []
-        for y in crop.line_range:
-            strip = self._painted.get(y - above)
-            if strip is None:
-                (strip,) = super().render_lines(Region(crop.x, y, crop.width, 1))
-                if y - above in seen and y - above < len(self.lines):
-                    self._painted[y - above] = strip
-            strips.append(strip)
+        for is_painted, run in groupby(crop.line_range, lambda y: y - above in self._painted):
+            lines = list(run)
+            if is_painted:
+                strips.extend(self._painted[y - above] for y in lines)
+                continue
+            new = super().render_lines(Region(crop.x, lines[0], crop.width, len(lines)))
+            strips.extend(new)
+            places = (y - above for y in lines)
+            self._painted |= {
+                place: strip
+                for place, strip in zip(places, new, strict=True)
+                if place in seen and place < len(self.lines)
+            }
         return strips
+
+    def render_line(self, y: int) -> Strip:
+        """One line without its border; a `RichLog` would ask all its ancestors for each."""
+        style, width = self._style, self.scrollable_content_region.width
+        place = self.scroll_offset.y + y
+        if place >= len(self.lines):
+            return Strip.blank(width, style)
+        return self.lines[place].crop_extend(0, width, style).apply_style(style)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Whoever scrolls to the end follows what is told there, at every size."""
