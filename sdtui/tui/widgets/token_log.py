@@ -5,10 +5,12 @@ from __future__ import annotations
 from itertools import groupby
 
 import msgspec
+from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
 from textual.reactive import reactive
+from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 from textual.theme import Theme
 from textual.widgets import RichLog
@@ -102,7 +104,14 @@ class TokenLog(RichLog):
         """Take the new height on. The pane itself stays as it is, so nothing is laid out again."""
         height = len(self.lines)
         self.set_reactive(TokenLog.virtual_size, Size(self._told_width, height))
-        self.vertical_scrollbar.window_virtual_size = height
+        bar = self.vertical_scrollbar
+        drawn = _cells(bar)
+        bar.set_reactive(ScrollBar.window_virtual_size, height)
+        if self._follows:
+            bar.set_reactive(ScrollBar.position, self.max_scroll_y)
+        for y, (cell, then) in enumerate(zip(_cells(bar), drawn, strict=True)):
+            if cell != then:
+                bar.refresh(Region(0, y, bar.size.width, 1))
         self._follow()
         new = Region(0, before - self.scroll_offset.y, self.size.width, height - before)
         self.refresh(new.intersection(self.size.region))
@@ -185,3 +194,13 @@ class TokenLog(RichLog):
 
     def _theme_changed(self, theme: Theme) -> None:
         self._begin_again()
+
+
+def _cells(bar: ScrollBar) -> list[Segment]:
+    """What a vertical scroll bar shows from top to bottom, but for its colours."""
+    window = bar.window_size if bar.window_size < bar.window_virtual_size else 0
+    return list(
+        bar.renderer.render_bar(
+            bar.size.height, bar.window_virtual_size, window, bar.position
+        ).segments
+    )

@@ -435,3 +435,25 @@ async def test_a_line_that_moves_is_styled_once_and_again_for_another_border(sta
         assert all(now is then for now, then in zip(inside(log)[2:], before, strict=False))
         log.styles.border = ("round", "blue")
         assert not any(now is then for now, then in zip(inside(log)[2:], before, strict=False))
+
+
+async def test_of_the_scroll_bar_only_what_has_moved_is_painted(stage: Stage) -> None:
+    log = TokenLog()
+    async with stage(log).run_test(size=(50, 14)) as pilot:
+        bar = log.vertical_scrollbar
+        told = run()
+        kept = 0
+        for event in told:
+            before = bar.render_lines(bar.size.region)
+            await lines_after(log, [event], pilot)
+            after = bar.render_lines(bar.size.region)
+            kept += sum(now is then for now, then in zip(after, before, strict=True))
+            expected = bar.renderer.render_bar(
+                bar.size.height, len(log.lines), log.size.height, log.max_scroll_y
+            )
+            if log.max_scroll_y:
+                assert [(s.text, s.style.meta) for (s,) in after if s.style] == [
+                    (s.text, s.style.meta) for s in expected.segments if s.style
+                ]
+        assert log.is_vertical_scroll_end
+        assert kept > len(told) * bar.size.height / 2
