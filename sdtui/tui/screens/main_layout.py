@@ -9,10 +9,12 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.events import ScreenResume
 from textual.style import Style
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
 from sdtui.tui.compositor import SparingCompositor
+from sdtui.tui.punctual_paints import PunctualPaints
 from sdtui.tui.screens.asking import AskingScreen
 from sdtui.tui.widgets.key_bar import KeyBar
 from sdtui.tui.widgets.parameter_panel import ParameterPanel
@@ -46,6 +48,7 @@ class MainLayout(AskingScreen[None]):
     def __init__(self, start: GenerationParams | None) -> None:
         super().__init__()
         self._compositor = SparingCompositor()
+        self._paints = PunctualPaints(self)
         self.prompt = PromptInput(
             start.prompt if start else "", placeholder="What to draw", id="prompt"
         )
@@ -58,6 +61,10 @@ class MainLayout(AskingScreen[None]):
         self.log_pane: Widget = Static(classes="pane log")
         self.progress_line = Static(classes="progress")
         self.is_filled = False
+
+    @property
+    def _update_timer(self) -> Timer:
+        return self._paints
 
     def compose(self) -> ComposeResult:
         """The widgets, top to bottom."""
