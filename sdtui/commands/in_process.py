@@ -61,7 +61,7 @@ def draw(
                 show(model_loaded(components))
             cores.begin()
             for event in run_job(components, one, job_id, JobControl()):
-                if isinstance(event, StepCompleted):
+                if isinstance(event, StepCompleted) and components.device.type == "cpu":
                     cores.look()
                 if isinstance(event, ImageDecoded):
                     image = event

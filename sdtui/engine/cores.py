@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-CROWDED = 0.4
-"""Seconds that threads have waited for a core, in each second: one program that keeps one of two
-cores busy makes half a second or more."""
-FREE = 0.3
-"""The interface makes at most so much, even while somebody types."""
+CROWDED = 0.33
+"""Seconds that one of the threads has waited for a core, in each second. A program that keeps one
+of two cores busy makes 0.43 to 0.45, and 0.35 to 0.39 while waits are brief."""
+FREE = 0.28
+"""The interface makes 0.03 on two cores, and up to 0.25 while twenty keys a second are typed."""
 LOOK_SECONDS = 0.5
 
 
@@ -37,10 +37,14 @@ def seconds_waited() -> dict[str, float]:
     """By thread of this process: how long it could have run and had no core (Linux).
 
     The second field of schedstat (Documentation/scheduler/sched-stats.rst). Elsewhere it is empty.
+    Threads that give way to all others, as the one that hashes a model does, are left out.
     """
     waited = {}
+    niceness = os.getpriority(os.PRIO_PROCESS, os.getpid())
     for task in Path("/proc/self/task").glob("*"):
         try:
+            if os.getpriority(os.PRIO_PROCESS, int(task.name)) > niceness:
+                continue
             fields = (task / "schedstat").read_text(encoding="ascii").split()
         except (FileNotFoundError, ProcessLookupError):
             continue
@@ -68,8 +72,11 @@ class BriefWaits:
     cores, spinning keeps the thread that is waited for off its core. libgomp shortens it from
     300,000 turns to 100 when it manages more threads than there are cores (its manual, on
     GOMP_SPINCOUNT); so here it gets a team of as many that do nothing, whose master sleeps.
-    `benchmarks/waiting_threads.py` measures both. Before torch is imported, and where it computes
-    without libgomp, nothing happens.
+    `benchmarks/waiting_threads.py` measures both.
+
+    Nothing happens before torch is imported, where it computes without libgomp, and where a
+    container's quota is smaller than its cores: the team would have one thread more than there are
+    of these, and libgomp ends a process that may not have so many.
     """
 
     def __init__(self) -> None:
@@ -77,15 +84,17 @@ class BriefWaits:
 
     def on(self) -> None:
         """Make the team, whose threads sleep until it ends."""
-        library = ctypes.CDLL(None)
-        if self._end is not None or not hasattr(library, "GOMP_parallel"):
+        library = _libgomp()
+        if self._end is not None or library is None:
             return
-        self._end, is_there = threading.Event(), threading.Event()
-        # More than there are cores, whatever the other teams' size.
-        size = library.omp_get_num_procs() + 1
-        team = threading.Thread(target=_hold_team, args=(library, size, is_there, self._end))
-        team.daemon = True
-        team.start()
+        cores = library.omp_get_num_procs()
+        if usable_cores() < cores:
+            return
+        is_there, end = threading.Event(), threading.Event()
+        # One more than there are cores, whatever the other teams' size.
+        arguments = (library, cores + 1, is_there, end)
+        threading.Thread(target=_hold_team, args=arguments, daemon=True).start()
+        self._end = end
         is_there.wait()
 
     def off(self) -> None:
@@ -123,12 +132,22 @@ class CoreWatch:
             return
         before = self._waited_then
         self.begin()
-        waited = sum(now - before.get(thread, now) for thread, now in self._waited_then.items())
-        share = waited / seconds
+        # A step is as slow as its slowest thread; the sum would grow with the number of cores.
+        waited = [now - before.get(thread, now) for thread, now in self._waited_then.items()]
+        share = max(waited, default=0.0) / seconds
         if share > CROWDED:
             self._brief_waits.on()
         elif share < FREE:
             self._brief_waits.off()
+
+
+def _libgomp() -> ctypes.CDLL | None:
+    """What torch computes with, unless it is LLVM's library: that has the same entry, and waits in
+    another way.
+    """
+    library = ctypes.CDLL(None)
+    is_llvm = hasattr(library, "__kmpc_fork_call")
+    return library if hasattr(library, "GOMP_parallel") and not is_llvm else None
 
 
 def _hold_team(

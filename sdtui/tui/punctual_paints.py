@@ -18,6 +18,7 @@ class PunctualPaints(Timer):
     Textual's own (8.2.8) ticks at multiples of a sixtieth of a second, and a paint that takes
     longer than one makes it leave out the next one as well: a letter that is typed meanwhile waits
     for up to 33 ms in which nothing happens. This one counts from the beginning of the last paint.
+    It ends with its screen, or with the application.
     """
 
     def __init__(self, screen: Screen[Any]) -> None:
@@ -40,6 +41,5 @@ class PunctualPaints(Timer):
 
     def _paint(self) -> None:
         self._next = None
-        if not self._screen.app._exit:
-            self._painted_at = monotonic()
-            self._screen._on_timer_update()
+        self._painted_at = monotonic()
+        self._screen._on_timer_update()

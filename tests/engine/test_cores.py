@@ -5,11 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from sdtui.engine.cores import CROWDED, FREE, LOOK_SECONDS, CoreWatch, usable_cores
+from sdtui.engine import cores
+from sdtui.engine.cores import (
+    CROWDED,
+    FREE,
+    LOOK_SECONDS,
+    BriefWaits,
+    CoreWatch,
+    seconds_waited,
+    usable_cores,
+)
 
 needs_schedstat = pytest.mark.skipif(
     not Path("/proc/self/schedstat").is_file(), reason="needs the kernel's schedstat (Linux)"
@@ -18,9 +28,15 @@ needs_schedstat = pytest.mark.skipif(
 
 def run(program: str) -> str:
     """What a Python program prints that waits as libgomp does when it is left alone."""
-    environment = {k: v for k, v in os.environ.items() if k != "GOMP_SPINCOUNT"}
+    chosen = {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"}
+    environment = {name: value for name, value in os.environ.items() if name not in chosen}
     return subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, check=True, text=True
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=100,
     ).stdout
 
 
@@ -97,6 +113,34 @@ def test_threads_that_come_and_go_are_counted_while_they_are_there() -> None:
     machine.step(LOOK_SECONDS, 1.0, thread="3")
     watch.look()
     assert machine.is_on
+
+
+@needs_schedstat
+def test_a_thread_that_gives_way_to_all_others_is_not_counted() -> None:
+    counted: list[bool] = []
+
+    def wait_politely() -> None:
+        thread = str(threading.get_native_id())
+        counted.append(thread in seconds_waited())
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        counted.append(thread in seconds_waited())
+
+    polite = threading.Thread(target=wait_politely)
+    polite.start()
+    polite.join()
+    assert counted == [True, False]
+
+
+def test_no_team_is_made_where_a_quota_is_smaller_than_the_cores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import torch
+
+    torch.rand(1)
+    monkeypatch.setattr(cores, "usable_cores", lambda: 0)
+    threads = threading.active_count()
+    BriefWaits().on()
+    assert threading.active_count() == threads
 
 
 WAITING = """

@@ -44,6 +44,19 @@ class FakeInbox:
         return job, JobControl()
 
 
+class FakeCoreWatch:
+    """Counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def begin(self) -> None:
+        self.asked.append("begin")
+
+    def look(self) -> None:
+        self.asked.append("look")
+
+
 class Pipe(BytesIO):
     """Asks a question whenever something is said."""
 
@@ -104,6 +117,8 @@ def test_steps_on_the_cpu_travel_with_the_preview_or_the_last_one(
     monkeypatch.setattr(workbench, "run_job", lambda *_: iter(TOLD))
     components = SimpleNamespace(device=torch.device(device))
     monkeypatch.setattr(Workbench, "_components_for", lambda *_: components)
+    watch = FakeCoreWatch()
+    monkeypatch.setattr(workbench, "CoreWatch", lambda: watch)
     written: list[int] = []
     pipe = Pipe(lambda: bool(written.append(pipe.tell())))
     with pytest.raises(NoMoreWork):
@@ -119,3 +134,4 @@ def test_steps_on_the_cpu_travel_with_the_preview_or_the_last_one(
         counts.append(len(told) - before)
     assert told[2:] == TOLD
     assert counts == together
+    assert watch.asked == ["begin"] + ["look"] * (len(STEPS) if device == "cpu" else 0)

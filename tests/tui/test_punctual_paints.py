@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,7 @@ from textual.screen import UPDATE_PERIOD, Screen
 
 from sdtui.tui import punctual_paints
 from sdtui.tui.punctual_paints import PunctualPaints
+from sdtui.tui.screens.main_layout import MainLayout
 
 
 class Handle:
@@ -87,14 +89,17 @@ async def test_what_changes_meanwhile_comes_with_it_and_nothing_comes_after_a_pa
         assert len(screen.due) == 2
 
 
-async def test_nothing_is_painted_once_the_application_ends(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_the_main_screen_paints_through_it() -> None:
     app = App[None]()
     async with app.run_test() as pilot:
-        screen = SlowScreen(monkeypatch)
-        await pilot.app.push_screen(screen)
-        painted = screen.painted
+        screen = MainLayout(None)
+        await app.push_screen(screen)
+        await pilot.pause(2 * UPDATE_PERIOD)
+        screen.refresh()
+        await pilot.pause()
+        assert screen._paints._painted_at > 0
+        painted = screen._paints._painted_at
         app.exit()
-        screen.paint()
-        assert screen.painted == painted
+        screen._paints.resume()
+        await asyncio.sleep(2 * UPDATE_PERIOD)
+        assert screen._paints._painted_at == painted

@@ -197,10 +197,13 @@ class TokenLog(RichLog):
 
 
 def _cells(bar: ScrollBar) -> list[Segment]:
-    """What a vertical scroll bar shows from top to bottom, but for its colours."""
+    """What a vertical scroll bar shows from top to bottom, but for its colours.
+
+    Textual gives more cells than there are where a log that has become shorter is scrolled beyond
+    its end.
+    """
     window = bar.window_size if bar.window_size < bar.window_virtual_size else 0
-    return list(
-        bar.renderer.render_bar(
-            bar.size.height, bar.window_virtual_size, window, bar.position
-        ).segments
-    )
+    cells = bar.renderer.render_bar(
+        bar.size.height, bar.window_virtual_size, window, bar.position
+    ).segments
+    return list(cells)[: bar.size.height]

@@ -457,3 +457,13 @@ async def test_of_the_scroll_bar_only_what_has_moved_is_painted(stage: Stage) ->
                 ]
         assert log.is_vertical_scroll_end
         assert kept > len(told) * bar.size.height / 2
+
+
+async def test_a_reader_who_scrolled_up_may_have_the_log_told_shorter(stage: Stage) -> None:
+    log = TokenLog()
+    async with stage(log).run_test(size=(46, 12)) as pilot:
+        before = await lines_after(log, run(), pilot)
+        log.scroll_to(y=log.max_scroll_y - 1, animate=False, immediate=True)
+        log.explanations = False
+        await settled(log, pilot)
+        assert len(log.lines) < len(before)
