@@ -91,6 +91,16 @@ def test_short_steps_are_looked_at_together() -> None:
     assert machine.is_on
 
 
+def test_what_many_threads_wait_a_little_is_not_crowded() -> None:
+    machine = FakeMachine()
+    watch = machine.watch()
+    machine.step(LOOK_SECONDS, 0.0)
+    for thread in machine.waited:
+        machine.waited[thread] += 0.9 * CROWDED * LOOK_SECONDS
+    watch.look()
+    assert not machine.is_on
+
+
 def test_the_time_between_two_pictures_does_not_count() -> None:
     machine = FakeMachine()
     machine.on()
