@@ -64,6 +64,7 @@ class MainLayout(AskingScreen[None]):
 
     @property
     def _update_timer(self) -> Timer:
+        """What Textual resumes when something on this screen has changed."""
         return self._paints
 
     def compose(self) -> ComposeResult:
