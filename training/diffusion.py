@@ -15,7 +15,7 @@ from training.device import autocast
 from training.ema import MovingAverage
 from training.guided import draw_excess, mislead, see_through
 from training.model import Model, build_optimizer
-from training.parallel import average_gradients, rank, workers
+from training.parallel import GradientAverage, rank, workers
 from training.schedule import NUM_TRAIN_TIMESTEPS, add_noise, alphas_cumprod
 
 #: How often a step sees each caption.
@@ -107,6 +107,7 @@ def train_diffusion(
     model.unet.to(memory_format=torch.channels_last)
     average = MovingAverage(networks, settings.ema_decay)
     optimizer = build_optimizer(networks, model, settings)
+    average_gradients = GradientAverage(networks.parameters())
     signal = alphas_cumprod().to(recipe.device)
     spent, step = 0.0, 0
     taught = load_checkpoint(run / "text.pt")
@@ -160,7 +161,7 @@ def train_diffusion(
             group["lr"] = group["base"] * learning_rate_factor(fraction)
         loss = loss_of_next()
         loss.backward()
-        fraction = average_gradients(networks.parameters(), budget.fraction)
+        fraction = average_gradients(budget.fraction)
         torch.nn.utils.clip_grad_norm_(networks.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()

@@ -39,21 +39,38 @@ def wait_for_all() -> None:
         dist.barrier()
 
 
-@torch.no_grad()
-def average_gradients(parameters: Iterable[torch.nn.Parameter], fraction: float) -> float:
-    """Give every process the mean gradient, in place, and the mean of `fraction`.
+class GradientAverage:
+    """The mean gradient of all processes, in place.
 
-    The fraction travels with the gradients so that all processes agree on when to stop.
+    The gradients travel as one vector, kept from step to step: to get as much new memory takes as
+    long as to send it.
     """
-    if workers() == 1:
-        return fraction
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    flat = torch.cat([gradient.flatten() for gradient in gradients])
-    flat = torch.cat([flat, flat.new_tensor([fraction])])
-    dist.all_reduce(flat)
-    flat /= workers()
-    start = 0
-    for gradient in gradients:
-        gradient.copy_(flat[start : start + gradient.numel()].view_as(gradient))
-        start += gradient.numel()
-    return float(flat[-1])
+
+    def __init__(self, parameters: Iterable[torch.nn.Parameter]) -> None:
+        self.parameters = list(parameters)
+        self._flat = torch.empty(0)
+
+    @torch.no_grad()
+    def __call__(self, fraction: float = 0.0) -> float:
+        """Give every process the mean gradient, and return the mean of `fraction`.
+
+        The fraction travels with the gradients so that all processes agree on when to stop.
+        """
+        if workers() == 1:
+            return fraction
+        moved = [(p, p.grad) for p in self.parameters if p.grad is not None]
+        gradients = [gradient for _, gradient in moved]
+        size = sum(gradient.numel() for gradient in gradients) + 1
+        if len(self._flat) != size:
+            self._flat = gradients[0].new_empty(size)
+        # In the parameters' own order in memory, which is every process's; a gradient's is not.
+        views, start = [], 0
+        for parameter, gradient in moved:
+            views.append(self._flat.as_strided(parameter.shape, parameter.stride(), start))
+            start += gradient.numel()
+        torch._foreach_copy_(views, gradients)
+        self._flat[-1] = fraction
+        dist.all_reduce(self._flat)
+        self._flat /= workers()
+        torch._foreach_copy_(gradients, views)
+        return float(self._flat[-1])

@@ -17,7 +17,7 @@ from training.batches import Batches
 from training.checkpoint import save_checkpoint
 from training.config import Recipe
 from training.model import Model, build_optimizer
-from training.parallel import average_gradients, rank, workers
+from training.parallel import GradientAverage, rank, workers
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ def train_text(
     targets = picture_codes(latents, settings.text_hidden_size)
     weights = targets.weights.to(recipe.device)
     optimizer = build_optimizer(text_encoder, model, settings)
+    average_gradients = GradientAverage(text_encoder.parameters())
     count = settings.text_captions // workers()
     for step in range(settings.text_steps):
         for group in optimizer.param_groups:
@@ -72,7 +73,7 @@ def train_text(
         means = said(text_encoder(input_ids).last_hidden_state, model.vocabulary.ends(input_ids))
         loss = ((means[:, : codes.shape[-1]] - codes).square() * weights).sum(-1).mean()
         loss.backward()
-        average_gradients(text_encoder.parameters(), 0.0)
+        average_gradients()
         torch.nn.utils.clip_grad_norm_(text_encoder.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()

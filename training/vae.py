@@ -19,7 +19,7 @@ from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import Recipe, VAERecipe
 from training.device import autocast
 from training.ema import MovingAverage
-from training.parallel import average_gradients, rank, workers
+from training.parallel import GradientAverage, rank, workers
 from training.pictures import Things, View, background_colours, composite, place_pictures, views
 
 
@@ -113,6 +113,7 @@ def train_vae(
     vae = vae.to(recipe.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = MovingAverage(vae, settings.ema_decay)
     optimizer = torch.optim.AdamW(vae.parameters(), settings.learning_rate, (0.9, 0.99))
+    average_gradients = GradientAverage(vae.parameters())
     generator = torch.Generator().manual_seed(recipe.seed + rank())
     spent, step = 0.0, 0
     state = load_checkpoint(run / "vae.pt") if resume else None
@@ -158,7 +159,7 @@ def train_vae(
         with autocast(recipe):
             loss = loss_of(vae, pictures, settings)
         loss.backward()
-        fraction = average_gradients(vae.parameters(), budget.fraction)
+        fraction = average_gradients(budget.fraction)
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
