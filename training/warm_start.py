@@ -14,6 +14,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel
 
+from training.captions import caption_words
 from training.checkpoint import save_checkpoint
 from training.config import DATA, RECIPES, RUNS, Recipe
 from training.ema import MovingAverage
@@ -21,18 +22,33 @@ from training.export import POCKET
 from training.latents import encode_things, save_latents
 from training.model import Model, build_model
 from training.pictures import Things, load_things
+from training.text_encoder import TOKEN_STD, Vocabulary
+from training.words import words_for
 
 
-def take_weights(model: Model, folder: Path) -> None:
+def new_tokens(model: Model, things: Things, recipe: Recipe) -> torch.Tensor:
+    """Which rows of the renumbered tokens the captions of the known things never use, (tokens,)."""
+    if not recipe.known:
+        return torch.zeros(len(model.vocabulary.token_ids), dtype=torch.bool)
+    spoken = words_for(things, recipe.tags, recipe.seed).spoken[: recipe.known]
+    texts = caption_words(spoken, recipe.styles, recipe.places)
+    known = Vocabulary(model.vocabulary.tokenizer, ["", *texts])
+    return ~torch.isin(model.vocabulary.token_ids, known.token_ids)
+
+
+def take_weights(model: Model, folder: Path, new: torch.Tensor) -> None:
     """Fill `model` with a pipeline's UNet, text encoder and whole token table.
 
-    A word that is new to the captions begins where the pipeline has it: often at another's row.
+    The pipeline has many a word that is `new` to the captions, (tokens,), at another's row: noise
+    parts them, as two words at one row are one to the UNet.
     """
     unet = UNet2DConditionModel.from_pretrained(folder / "unet")
     model.unet.load_state_dict(unet.state_dict())
     weights = CLIPTextModel.from_pretrained(folder / "text_encoder").float().state_dict()
     model.table = weights["embeddings.token_embedding.weight"].clone()
-    weights["embeddings.token_embedding.weight"] = model.table[model.vocabulary.token_ids]
+    rows = model.table[model.vocabulary.token_ids]
+    rows = torch.where(new[:, None], rows + TOKEN_STD * torch.randn_like(rows), rows)
+    weights["embeddings.token_embedding.weight"] = rows
     model.text_encoder.load_state_dict(weights)
 
 
@@ -45,7 +61,7 @@ def warm_start(model: Model, things: Things, recipe: Recipe, run: Path, folder: 
         {"vae": vae.state_dict(), "average": average.state_dict(), "spent": 0.0, "step": 0},
     )
     save_latents(run / "latents.pt", encode_things(vae, things, recipe))
-    take_weights(model, folder)
+    take_weights(model, folder, new_tokens(model, things, recipe))
     networks = model.networks()
     save_checkpoint(
         run / "diffusion.pt",

@@ -278,6 +278,27 @@ def test_a_run_begins_from_exported_weights(data: Path, tmp_path: Path) -> None:
         assert torch.equal(weight, exported[name])
 
 
+def test_words_that_are_new_to_a_run_begin_apart_from_the_rows_they_were_lent(
+    data: Path, tmp_path: Path
+) -> None:
+    few = replace(TOY, most=2)
+    things = load_things(data / "pictures.npz", few)
+    model = build_model(things, few, data, 8)
+    vae = build_vae(TOY.vae, 64)
+    export_pipeline(model, vae, few, things, tmp_path / "model", data)
+    known = set(model.vocabulary.token_ids.tolist())
+
+    more = replace(TOY, known=2)
+    things = load_things(data / "pictures.npz", more)
+    model = build_model(things, more, data, 8)
+    warm_start(model, things, more, tmp_path / "run", tmp_path / "model")
+    rows = model.text_encoder.embeddings.token_embedding.weight
+    is_known = torch.tensor([token in known for token in model.vocabulary.token_ids.tolist()])
+    assert not bool(is_known.all())
+    as_exported = (rows == model.table[model.vocabulary.token_ids]).all(-1)
+    assert torch.equal(as_exported, is_known)
+
+
 def test_a_word_that_no_caption_used_is_exported_as_its_nearest(data: Path, tmp_path: Path) -> None:
     things = load_things(data / "pictures.npz", TOY)
     vectors = np.load(data / "word_vectors.npz")["vectors"]
