@@ -16,6 +16,7 @@ from typing import Any
 from textual import events
 from textual.app import App, ReturnType
 from textual.message import Message
+from textual.message_pump import MessagePump
 
 _PATIENCE_SECONDS = 0.5
 """A key that is being acted upon for longer, or was lost with its widget, holds up no other."""
@@ -35,6 +36,7 @@ class TypedInOrder(App[ReturnType]):
         self._typed: deque[events.Key | events.Paste] = deque()
         self._handed_out = 0
         self._busy_until = 0.0
+        self._is_open = False
 
     async def on_event(self, event: events.Event) -> None:
         """Let what is typed wait for what was typed before."""
@@ -42,6 +44,11 @@ class TypedInOrder(App[ReturnType]):
             await super().on_event(event)
             return
         self._typed.append(event)
+        if not self._is_open:
+            # What was typed while the program started waits until the screen has given the focus.
+            self._is_open = True
+            if self._wait_for(self.screen):
+                return
         if monotonic() >= self._busy_until:
             await self._hand_out_next()
 
@@ -54,9 +61,15 @@ class TypedInOrder(App[ReturnType]):
             follows = self.focused or self.screen
             self._handed_out += 1
             await self.hand_out(self._typed.popleft())
-            if follows.post_message(self.ActedUpon(self._handed_out)):
-                self._busy_until = monotonic() + _PATIENCE_SECONDS
+            if self._wait_for(follows):
                 return
+
+    def _wait_for(self, busy: MessagePump) -> bool:
+        """Go on when `busy` has done what it has to; False if it never will."""
+        will = busy.post_message(self.ActedUpon(self._handed_out))
+        if will:
+            self._busy_until = monotonic() + _PATIENCE_SECONDS
+        return will
 
     def on_typed_in_order_acted_upon(self, event: ActedUpon) -> None:
         """Go on, after what is still to be done for it: `Widget.focus` is such a callback."""

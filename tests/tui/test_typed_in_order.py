@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from textual import events
 
+from sdtui.tui.app import SdtuiApp
 from sdtui.tui.screens.history import HistoryScreen
 from sdtui.tui.screens.question import Question
 from tests.tui.fake_engine import FakeEngineClient, past_pictures
@@ -82,3 +83,18 @@ async def test_a_key_whose_widget_goes_away_holds_up_no_other() -> None:
         await stage.until(lambda: stage.app.screen is not stage.main)
         send(stage, "escape", *"abc")
         await stage.until(lambda: stage.main.prompt.text == "abc")
+
+
+async def test_what_was_typed_while_the_program_started_is_in_the_prompt() -> None:
+    engine = FakeEngineClient()
+
+    async def connect() -> FakeEngineClient:
+        return engine
+
+    app = SdtuiApp(connect)
+    for key in "a fox":
+        app.post_message(events.Key("space" if key == " " else key, key))
+    async with app.run_test() as pilot:
+        stage = Stage(app, engine, pilot)
+        await stage.until(lambda: app.main.is_filled)
+        await stage.until(lambda: app.main.prompt.text == "a fox")
