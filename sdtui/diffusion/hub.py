@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,12 @@ class DownloadProgress:
     total: int
 
 
+log = logging.getLogger(__name__)
+
 Report = Callable[[DownloadProgress], None]
+
+# Xet's own threads tell of their progress, and go on where that raises: nobody could stop them.
+constants.HF_HUB_DISABLE_XET = True
 
 _UNREACHABLE = (
     OfflineModeIsEnabled,
@@ -50,11 +56,13 @@ def fetch(repo_id: str, *, half: bool, report: Report) -> Path:
 
     Only the files that are used are downloaded, model_index.json first, so that a model of
     another kind is refused before its weights are fetched. A model in the cache is used without
-    asking the hub. Raises `ModelError` when the hub cannot be reached or has no such model.
+    asking the hub, but weights in half precision are taken for float32 only where the hub has no
+    others or cannot be reached. What `report` raises ends the download. Raises `ModelError` when
+    the hub cannot be reached or has no such model.
     """
-    cached = _cached(repo_id, half)
-    if cached is not None:
-        return cached
+    cached = _cached(repo_id)
+    if cached is not None and (half or not cached.is_half):
+        return cached.folder
     try:
         return _download(repo_id, half, report)
     except (GatedRepoError, RepositoryNotFoundError, HFValidationError) as error:
@@ -71,6 +79,9 @@ def fetch(repo_id: str, *, half: bool, report: Report) -> Path:
             "Choose a model in diffusers layout.",
         ) from error
     except _UNREACHABLE as error:
+        if cached is not None:
+            log.warning("float32 from weights in half precision: %s is not reached", repo_id)
+            return cached.folder
         raise _unreachable(repo_id, error) from error
 
 
@@ -79,8 +90,8 @@ def _unreachable(repo_id: str, error: Exception) -> ModelError:
     return ModelError(
         "The model could not be downloaded",
         f"{repo_id} from {_endpoint()}: {reason[0] if reason else type(error).__name__}",
-        "Check the connection and the free disk space, then try again; what has arrived is kept. "
-        "Without a network, choose the bundled model pocket or give the folder of a model.",
+        "Check the connection and the free disk space, then try again; files that have arrived "
+        "whole are kept. Without a network, choose the bundled model pocket or give the folder of a model.",
     )
 
 
@@ -89,20 +100,25 @@ def _endpoint() -> str:
     return redact(constants.ENDPOINT)
 
 
-def _cached(repo_id: str, half: bool) -> Path | None:
-    """The snapshot in the hub's cache if it holds every file that is needed.
+@dataclass(frozen=True)
+class _Snapshot:
+    """A model that the hub's cache holds whole, and whether any of its weights are fp16."""
 
-    For float32, weights that were once fetched in half precision do not do.
-    """
+    folder: Path
+    is_half: bool
+
+
+def _cached(repo_id: str) -> _Snapshot | None:
+    """The model as the hub's cache has it."""
     index = try_to_load_from_cache(repo_id, MODEL_INDEX)
     if not isinstance(index, str):
         return None
     folder = Path(index).parent
     try:
-        variants = choose_files(list_files(folder), str(folder), half=half).variants
+        variants = choose_files(list_files(folder), str(folder), half=False).variants
     except ModelError:
         return None
-    return folder if half or "fp16" not in variants.values() else None
+    return _Snapshot(folder, is_half="fp16" in variants.values())
 
 
 def _download(repo_id: str, half: bool, report: Report) -> Path:

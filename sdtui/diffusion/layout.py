@@ -89,10 +89,13 @@ def _tokenizer_files(names: Collection[str], where: str) -> list[str]:
     settings = _required(names, where, "tokenizer/tokenizer_config.json")
     if "tokenizer/tokenizer.json" in names:
         return ["tokenizer/tokenizer.json", settings]
+    # Older tokenizers keep the words that were added to theirs in files of their own.
+    added = ("tokenizer/added_tokens.json", "tokenizer/special_tokens_map.json")
     return [
         _required(names, where, "tokenizer/vocab.json"),
         _required(names, where, "tokenizer/merges.txt"),
         settings,
+        *(name for name in added if name in names),
     ]
 
 

@@ -17,7 +17,8 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 class StandInHub(ThreadingHTTPServer):
     """Serves `files` (path in the repository → file on disk) as the model `repo_id`.
 
-    With `forbidding` it serves nothing and sends everybody's credentials back in its message.
+    With `forbidding` it serves nothing and sends everybody's credentials back in its message. With
+    `offers_xet` it says that its files are also in a Xet storage, which nobody can reach.
     """
 
     daemon_threads = True
@@ -29,6 +30,7 @@ class StandInHub(ThreadingHTTPServer):
         self.downloaded: list[str] = []
         self.authorizations: list[str] = []
         self.forbidding = False
+        self.offers_xet = False
 
     @property
     def endpoint(self) -> str:
@@ -79,6 +81,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("X-Repo-Commit", COMMIT)
         self.send_header("ETag", f'"{_etag(file)}"')
         self.send_header("Content-Length", str(len(content)))
+        if self.server.offers_xet and name.endswith(".safetensors"):
+            self.send_header("X-Xet-Hash", hashlib.sha256(content).hexdigest())
+            self.send_header("X-Xet-Refresh-Route", f"{self.server.endpoint}/xet-token")
         self.end_headers()
         if with_body:
             self.server.downloaded.append(name)

@@ -24,12 +24,21 @@ from dataclasses import asdict
 from sdtui.diffusion.hub import fetch
 from sdtui.errors import SdtuiError
 
+class Stopped(Exception):
+    pass
+
+def report(progress):
+    reports.append(asdict(progress))
+    if progress.file == sys.argv[3]:
+        raise Stopped(progress.file)
+
 reports = []
 answer = {"reports": reports}
 try:
     half = sys.argv[2] == "half"
-    folder = fetch(sys.argv[1], half=half, report=lambda progress: reports.append(asdict(progress)))
-    answer["folder"] = str(folder)
+    answer["folder"] = str(fetch(sys.argv[1], half=half, report=report))
+except Stopped as stop:
+    answer["stopped"] = str(stop)
 except SdtuiError as error:
     answer["error"] = [type(error).__name__, error.title, error.message, error.remedy]
 answer["torch"] = "torch" in sys.modules
@@ -38,9 +47,18 @@ print(json.dumps(answer))
 
 
 def fetch(
-    cache: Path, endpoint: str, repo_id: str = REPO_ID, *, half: bool = False, offline: bool = False
+    cache: Path,
+    endpoint: str,
+    repo_id: str = REPO_ID,
+    *,
+    half: bool = False,
+    offline: bool = False,
+    stop_at: str = "",
 ) -> dict[str, Any]:
-    """Run sdtui.diffusion.hub.fetch in a process of its own, whose hub is at `endpoint`."""
+    """Run sdtui.diffusion.hub.fetch in a process of its own, whose hub is at `endpoint`.
+
+    It is stopped at the first report of the file `stop_at`.
+    """
     environment = {
         **os.environ,
         "HF_ENDPOINT": endpoint,
@@ -48,7 +66,7 @@ def fetch(
         "HF_HUB_OFFLINE": "1" if offline else "0",
     }
     finished = subprocess.run(
-        [sys.executable, "-c", FETCH, repo_id, "half" if half else "full"],
+        [sys.executable, "-c", FETCH, repo_id, "half" if half else "full", stop_at],
         env=environment,
         capture_output=True,
         text=True,
@@ -150,6 +168,45 @@ def test_weights_fetched_in_half_precision_do_not_serve_float32(
         fetch(tmp_path, hub.endpoint, half=False)
 
     assert hub.downloaded == ["unet/diffusion_pytorch_model.safetensors"]
+
+
+def test_weights_of_which_there_are_no_others_are_used_without_a_network(
+    repository: dict[str, Path], tmp_path: Path
+) -> None:
+    del repository["unet/diffusion_pytorch_model.safetensors"]
+    with serve(REPO_ID, repository) as hub:
+        first = fetch(tmp_path, hub.endpoint)
+
+    second = fetch(tmp_path, hub.endpoint, offline=True)
+
+    assert second["folder"] == first["folder"]
+
+
+def test_words_that_were_added_to_an_older_tokenizer_are_fetched_with_it(
+    repository: dict[str, Path], tmp_path: Path
+) -> None:
+    del repository["tokenizer/tokenizer.json"]
+    parts = [f"tokenizer/{name}" for name in ("vocab.json", "merges.txt", "added_tokens.json")]
+    for number, part in enumerate(parts):
+        repository[part] = tmp_path / str(number)
+        repository[part].write_text(part)
+    with serve(REPO_ID, repository) as hub:
+        fetch(tmp_path / "cache", hub.endpoint)
+
+    assert set(parts) <= set(hub.downloaded)
+
+
+def test_a_download_ends_when_it_is_stopped_also_where_the_hub_offers_xet(
+    repository: dict[str, Path], tmp_path: Path
+) -> None:
+    with serve(REPO_ID, repository) as hub:
+        hub.offers_xet = True
+        stopped = fetch(tmp_path, hub.endpoint, stop_at="text_encoder/model.safetensors")
+        whole = fetch(tmp_path, hub.endpoint)
+
+    assert stopped["stopped"] == "text_encoder/model.safetensors"
+    assert "unet/diffusion_pytorch_model.safetensors" in hub.downloaded
+    assert "folder" in whole
 
 
 @pytest.mark.parametrize("offline", [False, True])
