@@ -91,7 +91,8 @@ def _unreachable(repo_id: str, error: Exception) -> ModelError:
         "The model could not be downloaded",
         f"{repo_id} from {_endpoint()}: {reason[0] if reason else type(error).__name__}",
         "Check the connection and the free disk space, then try again; files that have arrived "
-        "whole are kept. Without a network, choose the bundled model pocket or give the folder of a model.",
+        "whole are kept. Without a network, choose the bundled model pocket or give the folder "
+        "of a model.",
     )
 
 
