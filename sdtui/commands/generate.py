@@ -112,12 +112,11 @@ def generate(
     if dtype not in _DTYPES:
         raise ParameterError("--dtype", f"must be {', '.join(_DTYPES[:-1])} or {_DTYPES[-1]}")
     outputs = delivery.places(output, batch, force=force)
-    where = catalogue.locate(model)
+    catalogue.locate(model)
     if moved := catalogue.moved_note(model):
         note(moved)
     # The engine does not share this process's working directory.
-    if model != catalogue.POCKET and where == Path(model).expanduser().resolve():
-        model = str(where)
+    model = catalogue.from_anywhere(model)
     native_width, native_height = catalogue.native_size(model)
     try:
         params = GenerationParams(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,11 +62,8 @@ def locate(model: str) -> Path | str:
     `model` is a name of `entries()`, a folder, or a hub id; one that has moved on the hub gives
     its new id (`moved_note` says so). Raises `ModelError` for anything else.
     """
-    if model == POCKET:
-        return Path(__file__).parent / POCKET
-    for folder in _own_folders():
-        if folder.name == model:
-            return folder
+    if folder := _named(model):
+        return folder
     shown = clean(model, limit=200)
     try:
         folder = Path(model).expanduser()
@@ -92,6 +90,18 @@ def locate(model: str) -> Path | str:
         f"{shown} is neither a model's name, nor a folder, nor a hub id.",
         _known_models(),
     )
+
+
+def from_anywhere(model: str) -> str:
+    """`model` as a process finds it that works in another folder: one of the user's by its path.
+
+    What is no model here is none there, and stays as it is.
+    """
+    try:
+        where = model if _named(model) else locate(model)
+    except ModelError:
+        return model
+    return str(where) if isinstance(where, Path) else model
 
 
 def moved_note(model: str) -> str | None:
@@ -169,9 +179,17 @@ def _entry(name: str, description: str) -> CatalogueEntry:
     return CatalogueEntry(name, description, width, height)
 
 
+def _named(model: str) -> Path | None:
+    """The folder of a model that comes with sdtui or is in the models folder."""
+    if model == POCKET:
+        return Path(__file__).parent / POCKET
+    return next((folder for folder in _own_folders() if folder.name == model), None)
+
+
 def _own_folders() -> list[Path]:
     directory = paths.models_dir()
-    if not directory.is_dir():
+    # A folder that may not be looked into holds no model for this user.
+    if not os.access(directory, os.R_OK | os.X_OK):
         return []
     return sorted(path.parent for path in directory.glob("*/model_index.json"))
 

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
+import msgspec
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.widget import Widget
 
 from sdtui.errors import SdtuiError
+from sdtui.models import catalogue
 from sdtui.params import GenerationParams
 from sdtui.protocol.events import (
     FINAL_EVENTS,
@@ -155,6 +157,7 @@ class EngineBridge:
         """Queue generations. False while no engine is connected."""
         if self.client is None:
             return False
+        params = msgspec.structs.replace(params, model=catalogue.from_anywhere(params.model))
         for job_id in await self.client.submit_batch(params, count):
             if job_id != self._in_view:
                 self.waiting.append(job_id)
@@ -175,7 +178,7 @@ class EngineBridge:
     async def load_model(self, model: str) -> None:
         """Bring a model into memory."""
         if self.client is not None:
-            await self.client.load_model(model)
+            await self.client.load_model(catalogue.from_anywhere(model))
 
     async def show_latents(self, shown: bool) -> None:
         """Have x_t beside the previews, from this engine and the next ones, or not any more."""

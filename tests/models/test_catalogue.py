@@ -54,6 +54,18 @@ def test_folders_in_the_models_folder_follow_by_name() -> None:
     assert (entries[0].native_width, entries[0].native_height) == (256, 256)
 
 
+def test_a_folder_is_found_from_other_folders_by_its_whole_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = put_model(tmp_path / "mine")
+    put_model(paths.models_dir() / "own")
+    monkeypatch.chdir(tmp_path)
+
+    assert catalogue.from_anywhere("./mine") == str(mine)
+    for kept in ("pocket", "own", "someone/hub-model", "./nothing", "~nobody-of-that-name/x"):
+        assert catalogue.from_anywhere(kept) == kept
+
+
 def test_every_entry_can_be_located() -> None:
     folder = put_model(paths.models_dir() / "zebra")
 

@@ -27,6 +27,22 @@ async def test_enter_in_the_prompt_makes_a_picture_of_it() -> None:
         assert f"saved {Path(SAVED_PATH).name}" in stage.text
 
 
+async def test_a_relative_folder_is_the_same_to_an_engine_that_works_in_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    async with opened(start=params()) as stage:
+        stage.main.panel.settings.set("model", "./mine")
+        await stage.press("enter")
+        await stage.until(lambda: bool(stage.engine.submitted()))
+        assert [submitted.model for submitted in stage.engine.submitted()] == [
+            str(tmp_path / "mine")
+        ]
+        await stage.main.bridge.load_model("mine")
+        assert ("load_model", str(tmp_path / "mine")) in stage.engine.calls
+
+
 async def test_a_model_that_is_loaded_gives_the_pane_back_to_the_invitation() -> None:
     async with opened() as stage:
         await stage.until_shown("Nothing drawn yet")
