@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from pathlib import Path
 
@@ -14,7 +15,16 @@ _OPTION = "-o"
 
 def checked(output: Path, *, force: bool) -> Path:
     """`output` as an absolute path, refused before anything is drawn if it cannot be written."""
-    output = output.expanduser().absolute()
+    try:
+        return _checked(output.expanduser().absolute(), force=force)
+    except (OSError, RuntimeError) as error:
+        # No permission, a name too long, or the home of a user who is not there.
+        reason = error.strerror if isinstance(error, OSError) else error
+        shown = clean(str(output))
+        raise ParameterError(_OPTION, f"{shown}: {reason}", "Name another file.") from error
+
+
+def _checked(output: Path, *, force: bool) -> Path:
     shown = clean(str(output))
     if output.is_dir():
         raise ParameterError(_OPTION, f"{shown} is a folder", "Name a file in it.")
@@ -22,6 +32,10 @@ def checked(output: Path, *, force: bool) -> Path:
         raise ParameterError(_OPTION, f"{shown} is no PNG", "End the file's name in .png.")
     if not output.parent.is_dir():
         raise ParameterError(_OPTION, f"{clean(str(output.parent))} is no folder", "Make it first.")
+    if not os.access(output.parent, os.W_OK | os.X_OK):
+        raise ParameterError(
+            _OPTION, f"{clean(str(output.parent))} cannot be written", "Name another folder."
+        )
     if not force and (output.exists() or output.is_symlink()):
         raise ParameterError(_OPTION, f"{shown} exists", "Choose another name, or add --force.")
     return output
@@ -49,17 +63,21 @@ def deliver(picture: Path, output: Path, *, force: bool) -> None:
     Raises `GenerationError` when the name was taken meanwhile, or the disk or folder refuses.
     """
     try:
-        content = picture.read_bytes()
-        if force:
-            _replace(output, content)
-        else:
-            write_new(output, content)
+        write(picture.read_bytes(), output, force=force)
     except OSError as error:
         raise GenerationError(
             "The picture could not be copied to where you want it",
             f"{output}: {error.strerror}",
             f"It is kept as {picture}.",
         ) from error
+
+
+def write(content: bytes, output: Path, *, force: bool) -> None:
+    """Make the file `output`; only with `force` in the place of one that is there."""
+    if force:
+        _replace(output, content)
+    else:
+        write_new(output, content)
 
 
 def _replace(output: Path, content: bytes) -> None:

@@ -206,7 +206,8 @@ def engine() -> list[Finding]:
 def folders() -> list[Finding]:
     """Where pictures and models are, whether pictures can be written, and under what names."""
     images = paths.images_dir()
-    existing = next(folder for folder in (images, *images.parents) if folder.exists())
+    # A folder that may not be looked into is taken for one that is not there.
+    existing = next(folder for folder in (images, *images.parents) if os.access(folder, os.F_OK))
     if os.access(existing, os.W_OK):
         free = shutil.disk_usage(existing).free / _GIGABYTE
         pictures = Finding("pictures", OK, f"{images}, {free:.1f} GB free")

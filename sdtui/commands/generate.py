@@ -57,7 +57,8 @@ def generate(
     guidance_scale: Annotated[
         float | None,
         typer.Option(
-            help=f"How strongly the prompt pulls, to {MAX_GUIDANCE:g}; 1 and less: not at all.",
+            help=f"How much further than by itself the prompt pulls, to {MAX_GUIDANCE:g}; at 1 and "
+            "less it has no guidance, and the negative prompt no effect.",
             show_default="what suits the model",
         ),
     ] = None,
@@ -137,6 +138,9 @@ def generate(
         raise _as_option(error) from error
     if seed is None:
         note(f"seed {params.seed}" if batch == 1 else f"seeds from {params.seed} on")
+
+    if params.negative_prompt and params.guidance_scale <= 1:
+        note("the negative prompt has no effect with a guidance scale of 1 or less")
 
     if in_process:
         from sdtui.commands.in_process import draw

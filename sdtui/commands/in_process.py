@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import sdtui
-from sdtui.commands.delivery import deliver
+from sdtui import paths
+from sdtui.commands.delivery import deliver, write
+from sdtui.commands.output import note, raise_last
 from sdtui.engine.cores import CoreWatch, usable_cores
 from sdtui.engine.job import new_job_id
 from sdtui.errors import GenerationError
-from sdtui.history.images import save_image
+from sdtui.history.images import encode_png, save_image
 from sdtui.history.naming import NameTemplate
 from sdtui.params import GenerationParams, batch_of
-from sdtui.protocol.events import Event, ImageDecoded, JobSaved, JobStarted, StepCompleted
+from sdtui.protocol.events import (
+    Event,
+    ImageDecoded,
+    JobFailed,
+    JobSaved,
+    JobStarted,
+    StepCompleted,
+)
 
 
 def draw(
@@ -30,21 +41,26 @@ def draw(
     """Load the model and draw a picture for each of `outputs`, with seeds that follow one another.
 
     `show` is called with every event, and `take` with the path of each picture. The pictures are
-    kept in the output folder; an output gets a copy. Raises `ModelError`, `GenerationError` and,
-    for a template of names that makes none, `ParameterError`.
+    kept in the output folder; an output gets a copy, or the picture itself where the folder
+    refuses it. A picture that fails does not keep the others from being drawn, and raises
+    `GenerationError` when they are. `ModelError` says that none can be drawn, `ParameterError` that
+    the template of names makes none.
     """
-    # A template that makes no name is refused before the work, not after it.
+    # What cannot be kept is refused before the work, not after it.
     NameTemplate.configured()
+    if None in outputs:
+        _check_folder()
     import torch
 
-    from sdtui.diffusion.components import load
-    from sdtui.diffusion.memory import is_out_of_memory
+    from sdtui.diffusion.components import LoadedComponents, load
+    from sdtui.diffusion.memory import free_memory, is_out_of_memory
     from sdtui.engine.inbox import JobControl
     from sdtui.engine.narration import failure, loading_progressed, model_loaded, run_job
 
     torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
     cores = CoreWatch()
-    components = None
+    components: LoadedComponents | None = None
+    errors: list[GenerationError] = []
     for one, output in zip(batch_of(params, len(outputs)), outputs, strict=True):
         started = time.time()
         job_id = new_job_id()
@@ -66,32 +82,63 @@ def draw(
                 if isinstance(event, ImageDecoded):
                     image = event
                 show(event)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
+            assert image is not None
+            path = _kept(image, one, output, force=force)
+        except (GenerationError, RuntimeError, MemoryError) as error:
+            if not isinstance(error, GenerationError) and not is_out_of_memory(error):
                 raise
-            raise GenerationError(*failure(error)) from error
-        assert image is not None
-        path = _kept(image, one, output, force=force)
-        show(
-            JobSaved(
-                job_id=job_id,
-                path=str(path),
-                size=path.stat().st_size,
-                seconds=time.time() - started,
-            )
-        )
-        take(path)
+            # Said anew, as the error itself holds what the picture took.
+            title, message, remedy = failure(error)
+        else:
+            seconds = time.time() - started
+            size = path.stat().st_size
+            show(JobSaved(job_id=job_id, path=str(path), size=size, seconds=seconds))
+            take(path)
+            continue
+        free_memory()
+        show(JobFailed(job_id=job_id, title=title, message=message, remedy=remedy))
+        errors.append(GenerationError(title, message, remedy))
+    raise_last(errors, len(outputs))
+
+
+def _check_folder() -> None:
+    """Raise `GenerationError` where the output folder takes no pictures."""
+    folder = paths.images_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise _refusal(folder, error) from error
 
 
 def _kept(
     image: ImageDecoded, params: GenerationParams, output: Path | None, *, force: bool
 ) -> Path:
     """Where the picture lies, once it does."""
+    picture = (image.rgb, image.width, image.height, params)
     try:
-        path = save_image(image.rgb, image.width, image.height, params, version=sdtui.__version__)
+        path = save_image(*picture, version=sdtui.__version__)
     except OSError as error:
-        raise GenerationError("The picture could not be saved", str(error)) from error
+        if output is None:
+            raise _refusal(paths.images_dir(), error) from error
+        note(f"{_refusal(paths.images_dir(), error).message}; the picture is where -o says only")
+        try:
+            write(encode_png(*picture, version=sdtui.__version__), output, force=force)
+        except OSError as refused:
+            raise GenerationError(
+                "The picture could not be saved", f"{output}: {refused.strerror}"
+            ) from refused
+        return output
     if output is None:
         return path
     deliver(path, output, force=force)
     return output
+
+
+def _refusal(folder: Path, error: OSError) -> GenerationError:
+    return GenerationError(
+        "The picture could not be saved",
+        f"{error.filename or folder}: {error.strerror}",
+        "Set SDTUI_HOME to a folder that you may write, or name a file with -o.",
+    )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sdtui.errors import SdtuiError
+from sdtui.errors import GenerationError, SdtuiError
 from sdtui.text import clean
 
 if TYPE_CHECKING:
@@ -90,3 +91,18 @@ def print_error(error: SdtuiError) -> None:
     for part in (error.message, error.remedy):
         for line in clean(part, multiline=True).splitlines():
             print(f"  {line}", file=sys.stderr)
+
+
+def raise_last(errors: Sequence[GenerationError], count: int) -> None:
+    """Raise the last of what kept some of `count` pictures from being made, and print the others.
+
+    What is said of several pictures is said once.
+    """
+    if not errors:
+        return
+    *others, last = {str(error): error for error in errors}.values()
+    for error in others:
+        print_error(error)
+    if count > 1:
+        note(f"{len(errors)} of {count} pictures could not be made")
+    raise last

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from sdtui.commands.delivery import deliver
-from sdtui.commands.output import note, print_error
+from sdtui.commands.output import note, raise_last
 from sdtui.engine.client import EngineClient
 from sdtui.errors import EngineError, GenerationError, ParameterError
 from sdtui.params import GenerationParams
@@ -56,13 +56,7 @@ def draw(
         if isinstance(interruption, KeyboardInterrupt):
             raise
         raise SystemExit(128 + signal.SIGTERM) from None
-    if batch.errors:
-        *others, last = {str(error): error for error in batch.errors}.values()
-        for error in others:
-            print_error(error)
-        if len(outputs) > 1:
-            note(f"{len(batch.errors)} of {len(outputs)} pictures could not be made")
-        raise last
+    raise_last(batch.errors, len(outputs))
 
 
 async def _draw(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -84,9 +85,16 @@ def test_a_broken_torch_is_a_finding_and_the_rest_is_still_told(
 def test_a_folder_for_pictures_that_cannot_be_written_is_broken(
     monkeypatch: pytest.MonkeyPatch, sdtui_home: Path
 ) -> None:
-    monkeypatch.setattr("os.access", lambda path, mode: False)
+    monkeypatch.setattr("os.access", lambda path, mode: not mode & os.W_OK)
     pictures = named(findings.folders(), "pictures")
     assert (pictures.state, "SDTUI_HOME" in pictures.remedy) == (BROKEN, True)
+
+
+def test_a_folder_that_cannot_be_looked_at_is_no_reason_to_say_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SDTUI_HOME", str(tmp_path / ("x" * 300)))
+    assert [finding.name for finding in findings.folders()] == ["pictures", "names", "models"]
 
 
 def test_a_template_that_makes_no_name_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,12 +17,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from sdtui.commands import in_process
 from sdtui.commands.delivery import deliver
 from sdtui.commands.output import EventLines, print_path
 from sdtui.commands.picture import fitted
 from sdtui.errors import GenerationError
 from sdtui.history.images import read_params
-from sdtui.protocol.events import StepCompleted
+from sdtui.params import GenerationParams
+from sdtui.protocol.events import Event, JobFailed, StepCompleted
 from tests.commands.conftest import SDTUI
 from tests.terminal import Terminal
 
@@ -54,6 +56,8 @@ def events(out: str) -> list[dict[str, Any]]:
         (["x", "-o", "apple.jpg"], "is no PNG", 2),
         (["x", "-o", "/nowhere/apple.png"], "-o: /nowhere is no folder", 2),
         (["x", "-o", "."], "is a folder", 2),
+        (["x", "-o", f"{'x' * 300}.png"], "File name too long", 2),
+        (["x", "-o", "~nobody-of-that-name/apple.png"], "Could not determine home", 2),
         (["x", "--show", "--json"], "--show: does not go with --json", 2),
     ],
 )
@@ -155,6 +159,41 @@ def test_a_batch_in_process_is_numbered_and_has_the_following_seeds(
     assert [read_params(path).seed for path in sorted(tmp_path.iterdir())] == [7, 8]
     told = [event["type"] for event in events(outcome.out)]
     assert (told.count("ModelLoaded"), told.count("JobSaved")) == (1, 2)
+
+
+def test_a_picture_that_fails_in_process_keeps_no_other_from_being_drawn(
+    sdtui_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    params = GenerationParams(prompt="x", seed=7, num_inference_steps=2, width=64, height=64)
+    outputs = [tmp_path / "gone" / "1.png", tmp_path / "2.png"]
+    told: list[Event] = []
+    taken: list[Path] = []
+    with pytest.raises(GenerationError, match="could not be copied"):
+        in_process.draw(params, outputs, "cpu", "auto", told.append, taken.append, force=False)
+    assert taken == [outputs[1]]
+    assert read_params(outputs[1]).seed == 8
+    assert [type(event) for event in told if isinstance(event, JobFailed)] == [JobFailed]
+    assert "1 of 2 pictures could not be made" in capsys.readouterr().err
+
+
+def test_a_folder_that_takes_no_picture_costs_no_work_and_no_picture_with_another_place(
+    sdtui: Callable, sdtui_home: Path, tmp_path: Path
+) -> None:
+    sdtui_home.mkdir(exist_ok=True)
+    (sdtui_home / "images").write_text("no folder")
+    arguments = ("generate", "x", "--in-process", *QUICK)
+    refused = sdtui(*arguments)
+    assert (refused.code, refused.out) == (4, "")
+    assert str(sdtui_home / "images") in refused.err
+    assert "-o" in refused.err
+    assert "loading" not in refused.err
+
+    output = tmp_path / "apple.png"
+    outcome = sdtui(*arguments, "-o", str(output), "--negative-prompt", "y", "--guidance-scale=1")
+    assert (outcome.code, outcome.out) == (0, f"{output}\n"), outcome.err
+    assert read_params(output).prompt == "x"
+    assert "the picture is where -o says only" in outcome.err
+    assert "the negative prompt has no effect" in outcome.err
 
 
 def test_what_the_model_does_not_see_of_a_prompt_is_told_once(
