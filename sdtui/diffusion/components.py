@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,8 @@ LoadingProgress = DownloadProgress | ComponentStart | ComponentEnd
 class LoadedComponents:
     """What a picture is made with. `scheduler_config` is what every scheduler is built from.
 
-    `parameters` counts all weights and `size` their bytes; `seconds` is what loading took.
+    `parameters` counts all weights and `size` their bytes; `seconds` is what loading took. `stamps`
+    are the size, time and inode of every file that was read.
     """
 
     model: str
@@ -79,6 +80,12 @@ class LoadedComponents:
     parameters: int
     size: int
     seconds: float
+    stamps: Mapping[Path, tuple[int, int, int] | None]
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the files are still those that were read: a model may be exported anew."""
+        return _stamps(self.stamps) == self.stamps
 
     @property
     def vae_scale_factor(self) -> int:
@@ -113,6 +120,7 @@ def load(
         if name.endswith(".safetensors"):
             check_safetensors(folder / name)
 
+    stamps = _stamps(folder / name for name in files.names)
     parts: dict[str, Any] = {}
     parameters = size = 0
     for index, component in enumerate(COMPONENTS):
@@ -153,7 +161,20 @@ def load(
         parameters=parameters,
         size=size,
         seconds=time.perf_counter() - started,
+        stamps=stamps,
     )
+
+
+def _stamps(files: Iterable[Path]) -> dict[Path, tuple[int, int, int] | None]:
+    """What tells a file from another one of its name; None for one that is gone."""
+    stamps: dict[Path, tuple[int, int, int] | None] = {}
+    for file in files:
+        try:
+            found = file.stat()
+            stamps[file] = (found.st_size, found.st_mtime_ns, found.st_ino)
+        except OSError:
+            stamps[file] = None
+    return stamps
 
 
 def _silence_libraries() -> None:

@@ -117,11 +117,13 @@ class Workbench:
     def _components_for(
         self, model: str, device: str, dtype: str, control: JobControl
     ) -> LoadedComponents:
-        """The model on its device; read again only if it is another one than the last."""
+        """The model on its device; read again only if it is another one than the last, or its files are."""
         torch_device = choose_device(device)
         torch_dtype = choose_dtype(dtype, torch_device)
-        if (at_hand := self._components) is not None and (
-            (at_hand.model, at_hand.device, at_hand.dtype) == (model, torch_device, torch_dtype)
+        if (
+            (at_hand := self._components) is not None
+            and (at_hand.model, at_hand.device, at_hand.dtype) == (model, torch_device, torch_dtype)
+            and at_hand.is_current
         ):
             return at_hand
         del at_hand

@@ -6,6 +6,7 @@ import math
 import weakref
 from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,12 +19,15 @@ from sdtui.engine.workbench import Workbench
 from sdtui.params import GenerationParams
 from sdtui.protocol.codec import Decoder
 from sdtui.protocol.events import (
+    ComponentLoading,
     JobFailed,
     JobStarted,
+    ModelLoaded,
     WorkerEvent,
     WorkerReady,
 )
-from sdtui.protocol.requests import RunJob
+from sdtui.protocol.requests import LoadModel, RunJob
+from tests.diffusion.damages import UNET, copy_of_the_model, rewrite
 from tests.tui.fake_engine import ending, step
 
 
@@ -94,6 +98,40 @@ def test_the_memory_of_a_failed_job_is_free_before_its_end_is_told(
     told = [type(decoder.read_blocking(pipe)) for _ in range(4)]
     assert told == [WorkerReady, JobStarted, JobStarted, JobFailed]
     assert pipe.answers == [False, False, True, False]
+
+
+def test_a_model_that_was_exported_anew_is_read_again(tmp_path: Path) -> None:
+    model = copy_of_the_model(tmp_path / "model")
+
+    class Inbox:
+        """Asks for one model three times, and exports it anew before the last time."""
+
+        def __init__(self) -> None:
+            self.asked = 0
+
+        def take(self) -> tuple[LoadModel, JobControl]:
+            self.asked += 1
+            if self.asked > 3:
+                raise NoMoreWork
+            if self.asked == 3:
+                rewrite(model / UNET, (model / UNET).read_bytes())
+            return LoadModel(model=str(model), device="cpu"), JobControl()
+
+    pipe = BytesIO()
+    with pytest.raises(NoMoreWork):
+        Workbench(Inbox(), pipe).run()  # type: ignore[arg-type]
+
+    size = pipe.tell()
+    pipe.seek(0)
+    decoder: Decoder[WorkerEvent] = Decoder(WorkerEvent)
+    told = []
+    while pipe.tell() < size:
+        event = decoder.read_blocking(pipe)
+        if isinstance(event, ModelLoaded):
+            told.append("whole")
+        elif isinstance(event, ComponentLoading) and event.component == "unet":
+            told.append("unet")
+    assert told == ["unet", "whole", "whole", "unet", "whole"]
 
 
 PARAMS = GenerationParams(prompt="x", num_inference_steps=6)
