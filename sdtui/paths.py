@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
@@ -16,10 +18,37 @@ _APP = "sdtui"
 _LONGEST_SOCKET_PATH = 100
 """A Unix socket's path holds 108 bytes on Linux and 104 on macOS."""
 
+_OTHERS_VARIABLES = (
+    "HF_HOME",
+    "HF_HUB_CACHE",
+    "HUGGINGFACE_HUB_CACHE",
+    "HF_TOKEN_PATH",
+    "HF_XET_CACHE",
+    "XDG_CACHE_HOME",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+)
+"""By which the hub's library and `tempfile` are told where things live. What platformdirs reads is
+not among them: it passes over a path that is relative."""
+
 
 def _home() -> Path | None:
     home = os.environ.get("SDTUI_HOME")
     return Path(home).expanduser().absolute() if home else None
+
+
+def environment_from_anywhere() -> dict[str, str]:
+    """The environment for a process that works in another folder: it finds the same places."""
+    environment = dict(os.environ)
+    if home := _home():
+        environment["SDTUI_HOME"] = str(home)
+    for name in _OTHERS_VARIABLES:
+        value = environment.get(name, "")
+        # Its reader makes a path from the root of what begins with a home or another variable.
+        if value and not value.startswith(("~", "$")):
+            environment[name] = str(Path(value).absolute())
+    return environment
 
 
 def data_dir() -> Path:
@@ -73,15 +102,33 @@ def socket_path() -> Path:
 
 
 def private_dir(directory: Path) -> Path:
-    """`directory`, made with mode 0700 if need be, and refused if it belongs to someone else."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    status = directory.lstat()
-    if directory.is_symlink() or status.st_uid != os.getuid():
-        raise EngineError(
-            "The engine's folder is not yours",
-            f"{directory} belongs to another user or is a link.",
-            "Remove it, or set SDTUI_HOME to a folder of your own.",
-        )
-    if status.st_mode & 0o077:
-        directory.chmod(0o700)
+    """`directory`, made with mode 0700 if need be.
+
+    Raises `EngineError` if it belongs to someone else, or cannot be made or closed to others.
+    """
+    with in_own_folder(directory):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = directory.lstat()
+        if directory.is_symlink() or status.st_uid != os.getuid():
+            raise EngineError(
+                "The engine's folder is not yours",
+                f"{directory} belongs to another user or is a link.",
+                "Remove it, or set SDTUI_HOME to a folder of your own.",
+            )
+        if status.st_mode & 0o077:
+            directory.chmod(0o700)
     return directory
+
+
+@contextmanager
+def in_own_folder(path: Path) -> Iterator[None]:
+    """What is done to `path`, a folder of sdtui or a file in one; `EngineError` if it fails."""
+    try:
+        yield
+    except OSError as error:
+        raise EngineError(
+            "A folder of sdtui cannot be used",
+            f"{path}: {error.strerror}.",
+            "Make it a folder that you may write, with room on its disk, or set SDTUI_HOME to"
+            " another.",
+        ) from error

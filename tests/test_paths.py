@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -48,6 +49,34 @@ def test_a_relative_home_means_the_same_after_a_change_of_folder(
     assert paths.images_dir() == tmp_path / "here" / "images"
 
 
+def test_another_process_finds_the_same_places_from_another_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SDTUI_HOME", "here")
+    for name, value in {
+        "HF_HOME": "hub",
+        "HF_HUB_CACHE": "./cache",
+        "HF_XET_CACHE": "/big/xet",
+        "HF_TOKEN_PATH": "~/token",
+        "XDG_CACHE_HOME": "",
+        "TMPDIR": "../tmp",
+    }.items():
+        monkeypatch.setenv(name, value)
+    environment = paths.environment_from_anywhere()
+    assert environment == os.environ | {
+        "SDTUI_HOME": str(tmp_path / "here"),
+        "HF_HOME": str(tmp_path / "hub"),
+        "HF_HUB_CACHE": str(tmp_path / "cache"),
+        "TMPDIR": str(tmp_path / "../tmp"),
+    }
+
+
+def test_without_sdtui_home_none_is_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SDTUI_HOME")
+    assert "SDTUI_HOME" not in paths.environment_from_anywhere()
+
+
 def test_the_sockets_folder_is_private(sdtui_home: Path) -> None:
     assert mode(paths.runtime_dir()) == 0o700
 
@@ -76,6 +105,28 @@ def test_a_folder_of_someone_else_is_refused(
     monkeypatch.setattr(os, "getuid", lambda: someone_else)
     with pytest.raises(EngineError, match="not yours"):
         paths.private_dir(folder)
+
+
+@pytest.mark.parametrize("below", [".", "inner", "inner/most"])
+def test_a_file_in_a_folders_place_is_named(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(EngineError, match="cannot be used") as caught:
+        paths.private_dir(tmp_path / "file" / below)
+    assert str(tmp_path / "file" / below) in caught.value.message
+    assert "SDTUI_HOME" in caught.value.remedy
+
+
+def test_a_folder_that_cannot_be_closed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    tmp_path.chmod(0o755)
+    monkeypatch.setattr(Path, "chmod", refuse)
+    with pytest.raises(EngineError, match="cannot be used") as caught:
+        paths.private_dir(tmp_path)
+    assert caught.value.message == f"{tmp_path}: Operation not permitted."
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)

@@ -208,7 +208,7 @@ def folders() -> list[Finding]:
     images = paths.images_dir()
     # A folder that may not be looked into is taken for one that is not there.
     existing = next(folder for folder in (images, *images.parents) if os.access(folder, os.F_OK))
-    if os.access(existing, os.W_OK):
+    if existing.is_dir() and os.access(existing, os.W_OK):
         free = shutil.disk_usage(existing).free / _GIGABYTE
         pictures = Finding("pictures", OK, f"{images}, {free:.1f} GB free")
     else:

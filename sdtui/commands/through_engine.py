@@ -124,7 +124,7 @@ class _Batch:
     async def follow(self, client: EngineClient) -> None:
         """Show what happens until no job is pending.
 
-        Raises `EngineError` when no worker can be started for them, or the engine is lost.
+        Raises `EngineError` when the engine cannot run them now, or is lost.
         """
         events = client.events()
         while self.pending:
@@ -133,7 +133,7 @@ class _Batch:
                 raise self._loss(stopped=client.status.state == "stopping")
             # Trouble from before these jobs is past: the engine tries again for them.
             if self.is_accepted and isinstance(event, EngineStatus) and event.trouble is not None:
-                raise self._no_worker(event.trouble)
+                raise self._trouble(event.trouble)
             if isinstance(event, QueueChanged):
                 continue
             if isinstance(event, JobEvent) and event.job_id not in self.pending:
@@ -160,7 +160,7 @@ class _Batch:
         self.show(end)
         self.take(Path(end.path))
 
-    def _no_worker(self, trouble: Trouble) -> EngineError:
+    def _trouble(self, trouble: Trouble) -> EngineError:
         message = f"{trouble.message} {self._jobs('waits', 'wait')}."
         return EngineError(trouble.title, message, trouble.remedy)
 

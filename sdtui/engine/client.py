@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sdtui
+from sdtui import paths
 from sdtui.engine.launch import Connection, EngineNotRunningError, attach, attach_or_start
+from sdtui.engine.listener import peer_pid
 from sdtui.errors import EngineError, ParameterError, SdtuiError
 from sdtui.params import GenerationParams
 from sdtui.protocol.codec import Decoder, encode
@@ -51,6 +53,9 @@ from sdtui.protocol.requests import (
 _ATTEMPTS = 3
 """An engine may be ending just as a client connects; the next attempt starts a new one."""
 
+_ANSWER_SECONDS = 10.0
+"""A running engine answers at once, or in some seconds where the machine has no time for it."""
+
 
 @dataclass
 class _Asked:
@@ -90,11 +95,15 @@ class EngineClient:
         """Attach to the engine, which is started first if none answers and `start` is true.
 
         Raises `EngineNotRunningError` if none answers and none is to be started, and
-        `EngineError` if the engine cannot be started or is of another version.
+        `EngineError` if the engine cannot be started, is stopped or is of another version.
         """
         for _ in range(_ATTEMPTS):
             connection = await (attach_or_start() if start else attach())
-            answer = await _introduce(connection)
+            try:
+                answer = await _first_answer(connection, Attach(version=sdtui.__version__))
+            except EngineError:
+                connection[1].close()
+                raise
             if isinstance(answer, EngineStatus):
                 return cls(connection, answer)
             connection[1].close()
@@ -295,26 +304,64 @@ class EngineClient:
 async def stop_engine(*, force: bool = False) -> bool:
     """End the running engine, of whatever version; false if none runs.
 
-    Raises `EngineError` when jobs run or wait and `force` is not set.
+    Raises `EngineError` when jobs run or wait and `force` is not set, and when it does not answer.
     """
     try:
-        reader, writer = await attach()
+        connection = await attach()
     except EngineNotRunningError:
         return False
     try:
-        writer.write(encode(Shutdown(force=force)))
-        answer = await Decoder[AnyEvent](AnyEvent).read(reader)
+        answer = await _first_answer(connection, Shutdown(force=force))
     finally:
-        writer.close()
+        connection[1].close()
     if isinstance(answer, RequestRefused):
         raise _error(answer)
     return True
 
 
-async def _introduce(connection: Connection) -> AnyEvent | None:
+async def _first_answer(connection: Connection, request: Request) -> AnyEvent | None:
+    """What the engine says to its client's first request; None if it ends without a word.
+
+    Raises `EngineError` when it does neither: the kernel takes connections for a process that is
+    stopped, until it has too many of them.
+    """
     reader, writer = connection
-    writer.write(encode(Attach(version=sdtui.__version__)))
-    return await Decoder[AnyEvent](AnyEvent).read(reader)
+    writer.write(encode(request))
+    answer = asyncio.ensure_future(Decoder[AnyEvent](AnyEvent).read(reader))
+    try:
+        while not (await asyncio.wait({answer}, timeout=_ANSWER_SECONDS))[0]:
+            # One that ends may have a picture to save before, and takes no more connections.
+            if await _takes_connections() and not answer.done():
+                raise _silence(peer_pid(writer.get_extra_info("socket")))
+        return answer.result()
+    except OSError:
+        # The connection is one too many, and leads to no process.
+        raise _silence(0) from None
+    finally:
+        answer.cancel()
+
+
+async def _takes_connections() -> bool:
+    try:
+        _, writer = await attach()
+    except EngineNotRunningError:
+        return False
+    writer.close()
+    return True
+
+
+def _silence(pid: int) -> EngineError:
+    process = f"Process {pid}" if pid else "Its process"
+    signals = (
+        f"`kill -CONT {pid}` lets it go on if it was stopped, `kill -KILL {pid}` ends it;"
+        if pid
+        else "`sdtui engine logs` may say why. End it:"
+    )
+    return EngineError(
+        "The engine does not answer",
+        f"{process} listens at {paths.socket_path()} and says nothing.",
+        f"{signals} its jobs go on at its next start.",
+    )
 
 
 def _error(refusal: RequestRefused) -> SdtuiError:

@@ -21,7 +21,7 @@ from sdtui.engine.saving import PictureSaver
 from sdtui.engine.status import engine_status
 from sdtui.engine.worker_process import WORKER_COMMAND
 from sdtui.errors import EngineError, ParameterError
-from sdtui.history.database import Database, HistoryUnwritableError
+from sdtui.history.database import Database, HistoryHeldUpError, HistoryUnwritableError
 from sdtui.protocol.codec import encode
 from sdtui.protocol.events import (
     EngineStatus,
@@ -139,6 +139,7 @@ class Dispatcher:
         if job is self._job:
             job.cancelled = True
             self._worker.send(request)
+            self._saver.cancel()
             return
         self._queue.cancel(job)
         self._emit(JobCancelled(job_id=job.id, completed=0, count=0), job)
@@ -272,11 +273,14 @@ class Dispatcher:
 
     # The queue meets the worker -----------------------------------------------------------------
 
-    def start(self) -> None:
-        """Take up what a former engine left, and start the worker that may soon be needed."""
+    def restore(self) -> None:
+        """Take up what a former engine left, or raise `SdtuiError` when it cannot be read."""
         for job, event in self._queue.restore():
             self._emit(event, job)
             self._last = job
+
+    def start(self) -> None:
+        """Start the worker that may soon be needed."""
         self._worker.start()
         self._tell_status()
 
@@ -287,15 +291,17 @@ class Dispatcher:
         if self._job is None and not self._stopping:
             try:
                 self._go_on()
-            except HistoryUnwritableError:
+            except HistoryHeldUpError:
                 self._wait_for_disk()
+            except HistoryUnwritableError as error:
+                self._hold_back(error)
         self._rest_later()
         self._tell_status()
 
     def _go_on(self) -> None:
         """Nothing begins before it is written down how the last job ended."""
         self._queue.write_ends()
-        if self._worker.state == "ready":
+        if self._worker.state == "ready" and self._trouble is None:
             if self._queue and not self._queue.paused:
                 self._run_next()
             elif request := self._models.ask():
@@ -325,6 +331,16 @@ class Dispatcher:
         loop = asyncio.get_running_loop()
         self._retry = loop.call_later(self._patience.disk_look, self._proceed)
         self.waits_for_disk = True
+
+    def _hold_back(self, error: HistoryUnwritableError) -> None:
+        """Nothing that cannot be written down begins, until someone asks for it again."""
+        log.exception("the history takes no changes")
+        self._trouble = Trouble(
+            title=error.title,
+            message=error.message,
+            remedy=f"{error.remedy} Jobs wait; the next one that you ask for tries again.",
+        )
+        self.waits_for_disk = False
 
     def _take(self, event: WorkerEvent) -> None:
         """Carry on with what the worker says."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from sdtui.engine.job import Job, new_job_id
 from sdtui.errors import EngineError, ParameterError
-from sdtui.history.database import Database, HistoryUnwritableError
+from sdtui.history.database import Database, HistoryHeldUpError, HistoryUnwritableError
 from sdtui.history.gallery import Gallery
 from sdtui.history.jobs import JobStore, StoredJob
 from sdtui.params import batch_of
@@ -55,14 +55,15 @@ class JobQueue:
         """Let the jobs wait again that a former engine left, in their order.
 
         Those that had come to their end, and those that were interrupted once too often, are
-        given back with the event that ends them.
+        given back with the event that ends them. Raises `HistoryUnwritableError` where no room
+        would help.
         """
         for stored in self._store.unfinished():
             job = Job.of(stored, position=len(self))
             # Only the file tells whether the engine ended just before or just after it was made.
             try:
                 is_saved = self._gallery.settle(job.id)
-            except HistoryUnwritableError:
+            except HistoryHeldUpError:
                 # What the file tells is asked again when there is room, before a second is made.
                 log.exception("job %s waits for room on the disk", job.id)
                 self._waiting.append(job)

@@ -60,7 +60,10 @@ async def attach_or_start() -> Connection:
 
 
 def start_engine() -> subprocess.Popen[bytes]:
-    """Start an engine that outlives this process and its terminal; it is not waited for."""
+    """Start an engine that outlives this process and its terminal; it is not waited for.
+
+    Raises `EngineError` when it can have no log.
+    """
     log = open_log()
     try:
         return subprocess.Popen(
@@ -69,6 +72,7 @@ def start_engine() -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=log,
             cwd="/",
+            env=paths.environment_from_anywhere(),
             start_new_session=True,
         )
     finally:

@@ -98,9 +98,24 @@ def peer_uid(connection: socket.socket) -> int:
             "=II", connection.getsockopt(sol_local, local_peercred, 76)
         )
         return uid
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-    _pid, uid, _gid = struct.unpack("=iII", credentials)
+    _pid, uid, _gid = _credentials(connection)
     return uid
+
+
+def peer_pid(connection: socket.socket) -> int:
+    """The process at the other end of a Unix socket, as the kernel knows it."""
+    if sys.platform == "darwin":
+        local_peerpid, sol_local = 2, 0
+        return connection.getsockopt(sol_local, local_peerpid)
+    pid, _uid, _gid = _credentials(connection)
+    return pid
+
+
+def _credentials(connection: socket.socket) -> tuple[int, int, int]:
+    """Process, user and group id of the other end, on Linux."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    pid, uid, gid = struct.unpack("=iII", credentials)
+    return pid, uid, gid
 
 
 def _claim(lock: int, path: Path) -> None:

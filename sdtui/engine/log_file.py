@@ -24,9 +24,13 @@ def former_path() -> Path:
 
 
 def open_log() -> int:
-    """A descriptor that appends to the log, for the standard error of an engine."""
-    put_aside_if_large()
-    return _append()
+    """A descriptor that appends to the log, for the standard error of an engine.
+
+    Raises `EngineError` when there can be no log.
+    """
+    with paths.in_own_folder(log_path()):
+        put_aside_if_large()
+        return _append()
 
 
 def put_aside_if_large() -> None:

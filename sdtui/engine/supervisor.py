@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 
 import msgspec
 
@@ -86,8 +86,17 @@ class Supervisor:
         self._stop = asyncio.Event()
         self._activity = asyncio.Event()
 
-    async def serve(self, listener: Listener) -> None:
-        """Serve until asked to stop, signalled, lost to clients, or idle for long enough."""
+    async def serve(self) -> None:
+        """Serve until asked to stop, signalled, lost to clients, or idle for long enough.
+
+        Nobody can connect before it is known what a former engine left. Raises `SdtuiError` when
+        that cannot be read.
+        """
+        self._dispatcher.restore()
+        with listening() as listener:
+            await self._serve(listener)
+
+    async def _serve(self, listener: Listener) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
@@ -110,17 +119,20 @@ class Supervisor:
             log.info("engine ends")
 
     async def _watch_idleness(self) -> None:
-        while True:
+        now = asyncio.get_running_loop().time
+        ends_at = now() + self._patience.idle_exit
+        while self._is_needed or now() < ends_at:
             self._activity.clear()
             if self._is_needed:
                 await self._activity.wait()
-                continue
-            try:
-                await asyncio.wait_for(self._activity.wait(), self._patience.idle_exit)
-            except TimeoutError:
-                log.info("nobody and nothing needs the engine")
-                self._stop.set()
-                return
+                ends_at = now() + self._patience.idle_exit
+            else:
+                # What happens meanwhile may leave the engine as little needed as before.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(ends_at):
+                        await self._activity.wait()
+        log.info("nobody and nothing needs the engine")
+        self._stop.set()
 
     async def _watch_socket(self, listener: Listener) -> None:
         # The removal of a file is no event that one could wait for.
@@ -135,7 +147,7 @@ class Supervisor:
                 log_file.put_aside_if_large()
                 if log_file.reopen():
                     self._dispatcher.reopen_log()
-            except OSError:
+            except (OSError, EngineError):
                 log.exception("the log cannot be put aside")
             await asyncio.sleep(self._patience.log_look)
 
@@ -189,8 +201,8 @@ class Supervisor:
                     continue
                 try:
                     self._carry_out(request, subscriber)
-                except SdtuiError as error:
-                    subscriber.send(_refusal(error, request))
+                except Exception as error:
+                    subscriber.send(_refusal(_told(error), request))
                     if isinstance(request, Attach):
                         return
 
@@ -198,13 +210,8 @@ class Supervisor:
         try:
             self._require_attached(subscriber)
             subscriber.send(await self._gallery_desk.answer(request))
-        except SdtuiError as error:
-            subscriber.send(_refusal(error, request))
         except Exception as error:
-            # A defect; the client's other questions are answered all the same.
-            log.exception("a question about the history could not be answered")
-            reason = EngineError("The history gave no answer", f"{type(error).__name__}: {error}")
-            subscriber.send(_refusal(reason, request))
+            subscriber.send(_refusal(_told(error), request))
 
     def _carry_out(self, request: ClientRequest, subscriber: Subscriber) -> None:
         if isinstance(request, Shutdown):
@@ -252,13 +259,15 @@ class Supervisor:
                 f"The engine is {sdtui.__version__}, this program {request.version}.",
                 "Run `sdtui engine stop`, then start again.",
             )
+        # Whoever has been told anything is attached, so what can fail comes first.
+        queue = self._dispatcher.queue
         subscriber.send(self._dispatcher.status)
         for record in self._dispatcher.replay(with_last=self._unseen_end):
             for key, frame in record:
                 subscriber.send_frame(key, frame)
         # What was replayed is past; the last word is how things are now.
         subscriber.send(self._dispatcher.status)
-        subscriber.send(self._dispatcher.queue)
+        subscriber.send(queue)
         self._subscribers.add(subscriber)
         self._activity.set()
 
@@ -309,6 +318,18 @@ class Supervisor:
             self._dispatcher.grant_preview(latents=latents)
 
 
+def _told(error: Exception) -> SdtuiError:
+    """What a client is told of an error; of a defect as well, so that it need not wait."""
+    if isinstance(error, SdtuiError):
+        return error
+    log.error("a request could not be carried out", exc_info=error)
+    return EngineError(
+        "The engine could not do that",
+        f"{type(error).__name__}: {error}",
+        "`sdtui engine logs` says more.",
+    )
+
+
 def _refusal(
     error: SdtuiError, request: ClientRequest | GalleryRequest | None = None
 ) -> RequestRefused:
@@ -329,8 +350,8 @@ def main() -> int:
     try:
         NameTemplate.configured()
         patience = Patience.from_environment()
-        with only_engine(), closing(Database.open()) as database, listening() as listener:
-            asyncio.run(Supervisor(database, patience=patience).serve(listener))
+        with only_engine(), closing(Database.open()) as database:
+            asyncio.run(Supervisor(database, patience=patience).serve())
     except AnotherEngineServesError:
         log.info("another engine serves already")
     except SdtuiError as error:

@@ -6,7 +6,7 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -25,8 +25,19 @@ _LOCAL_FILE_SYSTEMS = {"ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "t
 """Where the shared memory that a write-ahead log needs is known to work."""
 
 
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
 class HistoryUnwritableError(EngineError):
-    """A change could not be written down, and was not made. There may be room for it later."""
+    """A change could not be written down, and was not made."""
+
+
+class HistoryHeldUpError(HistoryUnwritableError):
+    """The same change may be made later, when the disk has room or nobody else has the file."""
+
+
+class HistoryDamagedError(HistoryUnwritableError):
+    """The file holds what no SQLite wrote. It can be neither read nor changed."""
 
 
 class HistoryUnreadableError(EngineError):
@@ -107,7 +118,8 @@ class Database:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All of the block or nothing of it, on the disk when the block ends.
 
-        Raises `HistoryUnwritableError` when the disk refuses.
+        Raises `HistoryUnwritableError` when the disk refuses: `HistoryHeldUpError` where waiting
+        may help, and `HistoryDamagedError` where the file is damaged.
         """
         try:
             self.connection.execute("BEGIN IMMEDIATE")
@@ -117,13 +129,48 @@ class Database:
             # SQLite itself takes back what a full disk interrupts.
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
-            if not isinstance(error, sqlite3.OperationalError):
-                raise
-            raise HistoryUnwritableError(
-                "The history cannot be written",
-                f"{self._file()}: {error}",
-                "Make room on the disk of that folder, then try again.",
-            ) from error
+            if isinstance(error, sqlite3.DatabaseError) and _is_damage(error):
+                raise self._damaged(error) from error
+            if isinstance(error, sqlite3.OperationalError):
+                raise self._unwritable(error) from error
+            raise
+
+    def rows(self, query: str, values: Sequence[object] = ()) -> list[sqlite3.Row]:
+        """All that a query finds. Raises `HistoryDamagedError` when the file is damaged."""
+        try:
+            return self.connection.execute(query, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            if _is_damage(error):
+                raise self._damaged(error) from error
+            raise
+
+    def _damaged(self, error: sqlite3.DatabaseError) -> HistoryDamagedError:
+        return HistoryDamagedError(
+            "The history cannot be read",
+            f"{self._file()}: {error}",
+            "While no engine runs, move the file away to begin anew.",
+        )
+
+    def _unwritable(self, error: sqlite3.OperationalError) -> HistoryUnwritableError:
+        """Why a change was refused, and what helps."""
+        title = "The history cannot be written"
+        message = f"{self._file()}: {error}"
+        match error.sqlite_errorcode & 0xFF:
+            # A quota and a limit on files are errors of the disk to SQLite.
+            case sqlite3.SQLITE_FULL | sqlite3.SQLITE_IOERR:
+                remedy = "Make room on the disk of that folder."
+                return HistoryHeldUpError(title, message, remedy)
+            case sqlite3.SQLITE_BUSY:
+                remedy = "Another program has the file open to write: let it end."
+                return HistoryHeldUpError(title, message, remedy)
+        if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_DBMOVED:
+            message = f"{self._file()} was moved or removed while it was in use."
+        return HistoryUnwritableError(
+            title,
+            message,
+            "Put the file back and make it writable; or `sdtui engine stop --force`, and the next"
+            " engine begins with what it finds there.",
+        )
 
     def _file(self) -> str:
         """The path of the file, as SQLite has it."""
@@ -141,6 +188,15 @@ class Database:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Whether the file is at fault, not its disk and not the query."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        # Python itself finds text that is no text, and has no code for that.
+        return isinstance(error, sqlite3.OperationalError)
+    return code & 0xFF in _DAMAGE
 
 
 def _usual_path() -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import sqlite3
 import time
 from dataclasses import dataclass
@@ -38,7 +39,8 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def exists(self) -> bool:
         """Whether the file still stands where it was saved."""
-        return Path(self.path).is_file()
+        # `Path.is_file` raises what a folder or a disk that cannot be reached answers.
+        return os.path.isfile(self.path)  # noqa: PTH113
 
     def remove_file(self) -> bool:
         """Remove the file and return whether it was there.
@@ -108,10 +110,8 @@ class Gallery:
 
     def taken(self, path: Path, job_id: str) -> bool:
         """Whether `path` is that of another job's picture, its file being there or not."""
-        row = self._database.connection.execute(
-            "SELECT 1 FROM images WHERE path = ? AND job_id != ?", (str(path), job_id)
-        ).fetchone()
-        return row is not None
+        query = "SELECT 1 FROM images WHERE path = ? AND job_id != ?"
+        return bool(self._database.rows(query, (str(path), job_id)))
 
     def withdraw(self, job_id: str) -> None:
         """The announced file will not come to be."""
@@ -127,13 +127,13 @@ class Gallery:
 
     def settle(self, job_id: str) -> bool:
         """After a crash: confirm the job if its announced file is whole, else withdraw it."""
-        row = self._database.connection.execute(
-            "SELECT path, sha256 FROM images WHERE job_id = ?", (job_id,)
-        ).fetchone()
-        if row is None:
+        query = "SELECT path, sha256 FROM images WHERE job_id = ?"
+        announced = self._database.rows(query, (job_id,))
+        if not announced:
             return False
+        ((path, sha256),) = announced
         try:
-            whole = hashlib.sha256(Path(row["path"]).read_bytes()).hexdigest() == row["sha256"]
+            whole = hashlib.sha256(Path(path).read_bytes()).hexdigest() == sha256
         except OSError:
             whole = False
         if whole:
@@ -158,9 +158,7 @@ class Gallery:
     def count(self, words: str = "", *, favourites: bool = False) -> int:
         """How many pictures `search` finds in all."""
         condition, values = _condition(words, favourites)
-        (number,) = self._database.connection.execute(
-            f"SELECT count(*) FROM jobs WHERE {condition}", values
-        ).fetchone()
+        ((number,),) = self._database.rows(f"SELECT count(*) FROM jobs WHERE {condition}", values)
         return int(number)
 
     def find(self, job_id: str) -> Picture | None:
@@ -169,7 +167,7 @@ class Gallery:
         return found[0] if found else None
 
     def _select(self, condition: str, *values: object) -> list[Picture]:
-        rows = self._database.connection.execute(
+        rows = self._database.rows(
             "SELECT jobs.*, images.path, images.width, images.height, images.size, images.sha256,"
             " images.thumbnail, images.favourite FROM jobs JOIN images ON images.job_id = jobs.id"
             f" WHERE {condition}",

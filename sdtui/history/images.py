@@ -132,7 +132,10 @@ def read_params(path: Path) -> GenerationParams:
 
 
 def write_new(path: Path, content: bytes) -> None:
-    """Make the file `path`, complete or not at all; `FileExistsError` when the name is taken."""
+    """Make the file `path`, complete or not at all; `FileExistsError` when the name is taken.
+
+    The `OSError` of a disk without room names the folder.
+    """
     temporary = path.with_name(f".{secrets.token_hex(8)}.part")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
@@ -141,6 +144,11 @@ def write_new(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         _publish(temporary, path)
+    except OSError as error:
+        # What a descriptor refuses, as for lack of room, names no place.
+        if error.filename is None:
+            error.filename = os.fspath(path.parent)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
     directory = os.open(path.parent, os.O_RDONLY)

@@ -171,9 +171,9 @@ class JobStore:
 
         One whose parameters this version does not understand is parked.
         """
-        rows = self._database.connection.execute(
+        rows = self._database.rows(
             "SELECT * FROM jobs WHERE state IN ('queued', 'running') ORDER BY position"
-        ).fetchall()
+        )
         jobs = []
         for row in rows:
             try:
@@ -201,7 +201,7 @@ class JobStore:
 
     def is_paused(self) -> bool:
         """Whether the waiting jobs are held back, by whichever engine that was."""
-        (paused,) = self._database.connection.execute("SELECT paused FROM queue").fetchone()
+        ((paused,),) = self._database.rows("SELECT paused FROM queue")
         return bool(paused)
 
     def set_paused(self, paused: bool) -> None:
@@ -210,7 +210,7 @@ class JobStore:
             connection.execute("UPDATE queue SET paused = ?", (int(paused),))
 
     def _understood(self, condition: str, *values: object) -> list[StoredJob]:
-        rows = self._database.connection.execute(f"SELECT * FROM jobs WHERE {condition}", values)
+        rows = self._database.rows(f"SELECT * FROM jobs WHERE {condition}", values)
         jobs = []
         for row in rows:
             with contextlib.suppress(msgspec.MsgspecError, SdtuiError):
@@ -232,6 +232,9 @@ class JobStore:
     ) -> None:
         ended_at = time.time() if ended_at is None else ended_at
         with self._database.transaction() as connection:
+            if state == "cancelled":
+                # The picture may have been announced and found no room.
+                connection.execute("DELETE FROM images WHERE job_id = ?", (job_id,))
             connection.execute(
                 "UPDATE jobs SET state = ?, title = ?, message = ?, remedy = ?, ended_at = ?"
                 " WHERE id = ?",

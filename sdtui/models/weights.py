@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 from sdtui import paths
+from sdtui.errors import EngineError
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class WeightsHash:
             with self._file.open("rb") as file:
                 self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             _remember(self._key, self.sha256)
-        except OSError:
+        except (OSError, EngineError):
             log.exception("the hash of %s could not be learned, or not be remembered", self._file)
 
 

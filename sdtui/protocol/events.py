@@ -41,7 +41,7 @@ class EngineStatus(Event, frozen=True, kw_only=True):
     """How the engine is. Sent on attaching and whenever any of it changes.
 
     `state` is one of "starting" (the worker imports torch), "idle", "loading", "running",
-    "restarting", "failing" (no worker can be started), "waiting for disk" (a picture or the
+    "restarting", "failing" (no job can run), "waiting for disk" (a picture or the
     queue waits for room, and goes on by itself) and "stopping". While it is failing,
     `trouble` says why, and jobs wait; the next one that is asked for tries again. `model`,
     `device` and `dtype` are empty while no model is loaded.

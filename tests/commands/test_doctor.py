@@ -97,6 +97,16 @@ def test_a_folder_that_cannot_be_looked_at_is_no_reason_to_say_nothing(
     assert [finding.name for finding in findings.folders()] == ["pictures", "names", "models"]
 
 
+def test_a_home_that_is_a_file_is_broken_in_all_that_needs_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SDTUI_HOME", str(tmp_path / "file"))
+    for finding in (named(findings.engine(), "engine"), named(findings.folders(), "pictures")):
+        assert (finding.state, "SDTUI_HOME" in finding.remedy) == (BROKEN, True)
+        assert str(tmp_path / "file") in finding.value
+
+
 def test_a_template_that_makes_no_name_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert named(findings.folders(), "names").value == "{date}/{number}-{prompt}-{seed}"
     monkeypatch.setenv("SDTUI_PICTURE_NAMES", "{glow}")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 
 def test_the_status_of_no_engine_is_said_with_an_exit_code(sdtui: Callable) -> None:
@@ -16,6 +20,33 @@ def test_stopping_no_engine_is_no_error(sdtui: Callable) -> None:
     outcome = sdtui("engine", "stop")
     assert outcome.code == 0
     assert "No engine runs" in outcome.err
+
+
+@pytest.mark.parametrize("command", [("engine", "status"), ("engine", "stop"), ("queue",)])
+def test_an_engine_that_is_stopped_is_said_with_an_exit_code(
+    sdtui: Callable,
+    fake_engine: subprocess.Popen[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+) -> None:
+    monkeypatch.setattr("sdtui.engine.client._ANSWER_SECONDS", 0.2)
+    fake_engine.send_signal(signal.SIGSTOP)
+    outcome = sdtui(*command)
+    assert (outcome.code, outcome.out) == (5, "")
+    assert "The engine does not answer" in outcome.err
+    assert f"kill -CONT {fake_engine.pid}" in outcome.err
+
+
+@pytest.mark.parametrize("command", [("engine", "status"), ("engine", "logs"), ("queue",)])
+def test_a_home_that_cannot_be_used_is_said_with_an_exit_code(
+    sdtui: Callable, sdtui_home: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    (sdtui_home / "file").touch()
+    monkeypatch.setenv("SDTUI_HOME", str(sdtui_home / "file"))
+    outcome = sdtui(*command)
+    assert (outcome.code, outcome.out) == (5, "")
+    assert "A folder of sdtui cannot be used" in outcome.err
+    assert str(sdtui_home / "file") in outcome.err
 
 
 def test_the_log_is_shown_harmlessly_and_only_its_end(sdtui: Callable, sdtui_home: Path) -> None:

@@ -25,7 +25,7 @@ from contextlib import closing
 from pathlib import Path
 
 from sdtui.engine import saving
-from sdtui.engine.listener import listening, only_engine
+from sdtui.engine.listener import only_engine
 from sdtui.engine.patience import Patience
 from sdtui.engine.supervisor import Supervisor
 from sdtui.history.database import Database
@@ -108,10 +108,10 @@ if __name__ == "__main__":
         patience = dataclasses.replace(patience, idle_exit=float(arguments.pop(0)))
     worker = (sys.executable, str(Path(__file__).with_name(program)), *arguments)
     logging.basicConfig(level=logging.INFO)
-    with only_engine(), closing(Database.open()) as database, listening() as listener:
+    with only_engine(), closing(Database.open()) as database:
         supervisor = Supervisor(
             database,
             worker_command=worker,
             patience=patience,
         )
-        asyncio.run(supervisor.serve(listener))
+        asyncio.run(supervisor.serve())

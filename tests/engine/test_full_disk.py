@@ -25,6 +25,7 @@ from sdtui.protocol.events import (
     JobSaved,
     JobStarted,
     QueueChanged,
+    SavingDelayed,
 )
 from tests.engine.conftest import StartEngine
 from tests.engine.fake_engine import fill
@@ -111,6 +112,48 @@ async def test_a_job_that_a_full_disk_cannot_keep_is_refused_and_the_next_one_is
     await wait_for_pictures(client, [job_id])
     await client.close()
     check_everything([job_id])
+
+
+@pytest.mark.parametrize(
+    ("folder", "step"),
+    [("images", "write"), ("data", "announce"), ("data", "confirm"), (".", "write")],
+    indirect=["folder"],
+)
+async def test_a_cancelled_job_waits_for_no_room_and_leaves_nothing(
+    start_fake_engine: StartEngine, sdtui_home: Path, folder: Path, step: str
+) -> None:
+    start_fake_engine("900", "--fill-before", step, str(folder))
+    client = await EngineClient.connect(start=False)
+    cancelled, drawn = await client.submit_batch(params("noise"), 2)
+    await until_the_engine_says("waiting for disk")
+    await client.cancel(cancelled)
+    (told,) = of_kind(await until(client, JobCancelled), JobCancelled)
+    assert told.job_id == cancelled
+    assert pictures() == []
+    check_no_file_is_partial(sdtui_home)
+    (folder / "ballast").unlink()
+    await wait_for_pictures(client, [drawn])
+    assert stored(cancelled).state == "cancelled"
+    with history() as database:
+        images = database.rows("SELECT job_id FROM images")
+    assert [row["job_id"] for row in images] == [drawn]
+    await client.requeue(cancelled)
+    await wait_for_pictures(client, [cancelled])
+    await client.close()
+    check_everything([cancelled, drawn])
+
+
+@pytest.mark.parametrize("folder", ["images", "."], indirect=True)
+async def test_a_picture_that_waits_for_room_says_where(
+    start_fake_engine: StartEngine, folder: Path
+) -> None:
+    start_fake_engine("900", "--fill-before", "write", str(folder))
+    client = await EngineClient.connect(start=False)
+    await client.submit(params("noise"))
+    (delayed,) = of_kind(await until(client, SavingDelayed), SavingDelayed)
+    assert "No space left" in delayed.message
+    assert str(paths.images_dir()) in delayed.message
+    await client.close()
 
 
 @pytest.mark.parametrize("step", ["write", "confirm"])

@@ -25,7 +25,7 @@ from sdtui.protocol.gallery import (
     GallerySearched,
     SearchGallery,
 )
-from tests.engine.records import pictures, stored
+from tests.engine.records import history, pictures, stored
 from tests.engine.watching import names, of_kind, until
 
 pytestmark = pytest.mark.usefixtures("fake_engine")
@@ -139,6 +139,18 @@ async def test_files_that_were_moved_deleted_or_replaced_by_hand_break_nothing()
     assert moved.with_name("mine.png").exists()
     assert folder.is_dir()
     assert not untouched.exists()
+    await client.close()
+
+
+async def test_a_picture_that_cannot_be_looked_at_breaks_no_page() -> None:
+    client, (lost, kept) = await drawn("a red apple", "a red fox")
+    # The system answers an error that is not that there is no such file, as a dead mount does.
+    with history() as database:
+        database.connection.execute(
+            "UPDATE images SET path = ? WHERE job_id = ?", (f"/{'x' * 300}/1.png", lost)
+        )
+    there = {picture.job_id: picture.exists for picture in await found(client)}
+    assert there == {lost: False, kept: True}
     await client.close()
 
 

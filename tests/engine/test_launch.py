@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -71,6 +72,41 @@ async def test_the_first_client_starts_the_engine_and_the_next_one_finds_it() ->
     assert os.getsid(first.status.pid) == first.status.pid
     await first.close()
     await second.close()
+
+
+async def test_a_home_that_is_relative_is_that_of_the_engine_too(
+    monkeypatch: pytest.MonkeyPatch, sdtui_home: Path
+) -> None:
+    monkeypatch.chdir(sdtui_home)
+    monkeypatch.setenv("SDTUI_HOME", "here")
+    client = await EngineClient.connect()
+    engine = psutil.Process(client.status.pid)
+    assert engine.cwd() == "/"
+    assert engine.environ()["SDTUI_HOME"] == str(sdtui_home / "here")
+    await client.submit(GenerationParams(prompt="first"))
+    await until(client, JobSaved)
+    assert list((sdtui_home / "here" / "images").rglob("*.png"))
+    await client.close()
+
+
+@pytest.mark.parametrize("name", ["run", "logs", "logs/engine.log"])
+async def test_an_engine_that_can_have_no_folder_or_log_is_not_started(
+    sdtui_home: Path, name: str
+) -> None:
+    # A file in a folder's place, or a folder in a file's.
+    place = sdtui_home / name
+    place.parent.mkdir(exist_ok=True)
+    if place.suffix:
+        place.mkdir()
+    else:
+        place.touch()
+    with pytest.raises(EngineError, match="cannot be used") as caught:
+        await EngineClient.connect()
+    assert caught.value.message.startswith(f"{place}: ")
+    if place.suffix:
+        place.rmdir()
+    else:
+        place.unlink()
 
 
 async def test_the_log_is_private() -> None:

@@ -18,7 +18,7 @@ import sdtui
 from sdtui import paths
 from sdtui.engine.client import EngineClient, stop_engine
 from sdtui.engine.launch import EngineNotRunningError
-from sdtui.engine.listener import peer_uid
+from sdtui.engine.listener import answers, peer_pid, peer_uid
 from sdtui.errors import EngineError
 from sdtui.params import GenerationParams
 from sdtui.protocol.codec import Decoder, encode
@@ -47,6 +47,16 @@ async def test_an_idle_engine_ends_by_itself(start_fake_engine: StartEngine) -> 
     await client.close()
     assert await asyncio.to_thread(engine.wait, 10) == 0
     assert not paths.socket_path().exists()
+
+
+async def test_what_leaves_an_engine_unneeded_does_not_postpone_its_end(
+    start_fake_engine: StartEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDTUI_IDLE_UNLOAD", "0.3")
+    engine = start_fake_engine("1")
+    # Each look is a connection that asks for nothing.
+    wait_for(lambda: not answers(paths.socket_path()))
+    assert await asyncio.to_thread(engine.wait, 10) == 0
 
 
 async def test_an_idle_worker_ends_while_clients_stay_and_the_next_job_starts_another(
@@ -83,7 +93,7 @@ async def test_an_engine_without_its_worker_ends_as_well_and_leaves_no_process(
     start_fake_engine: StartEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SDTUI_IDLE_UNLOAD", "0.2")
-    monkeypatch.setenv("SDTUI_IDLE_EXIT", "1")
+    monkeypatch.setenv("SDTUI_IDLE_EXIT", "2")
     engine = start_fake_engine()
     wait_for(lambda: children(engine.pid))
     workers = children(engine.pid)
@@ -149,6 +159,57 @@ async def test_a_working_engine_is_stopped_only_by_force(
     assert await stop_engine(force=True)
     assert await asyncio.to_thread(fake_engine.wait, 10) == 0
     await client.close()
+
+
+async def test_a_stopped_engine_is_named_until_it_goes_on(
+    fake_engine: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("sdtui.engine.client._ANSWER_SECONDS", 0.2)
+        fake_engine.send_signal(signal.SIGSTOP)
+        for asked in (EngineClient.connect(), stop_engine(), stop_engine(force=True)):
+            with pytest.raises(EngineError, match="does not answer") as caught:
+                await asked
+            assert f"Process {fake_engine.pid} " in caught.value.message
+            assert str(paths.socket_path()) in caught.value.message
+            assert f"kill -CONT {fake_engine.pid}" in caught.value.remedy
+    fake_engine.send_signal(signal.SIGCONT)
+    assert await asyncio.to_thread(fake_engine.wait, 10) == 0
+    assert not await stop_engine()
+
+
+async def test_a_stopped_engine_to_which_too_many_connect_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sdtui.engine.client._ANSWER_SECONDS", 0.2)
+    with socket.socket(socket.AF_UNIX) as stopped:
+        stopped.bind(os.fspath(paths.socket_path()))
+        stopped.listen(0)
+        for _ in range(3):
+            with pytest.raises(EngineError, match="does not answer"):
+                await EngineClient.connect()
+
+
+async def test_an_engine_that_takes_long_to_end_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sdtui.engine.client._ANSWER_SECONDS", 0.05)
+    asked, may_end = asyncio.Event(), asyncio.Event()
+
+    async def end_slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(4)
+        ending.close()
+        asked.set()
+        await may_end.wait()
+        writer.close()
+
+    ending = await asyncio.start_unix_server(end_slowly, paths.socket_path())
+    stopping = asyncio.create_task(stop_engine())
+    await asked.wait()
+    await asyncio.sleep(0.3)
+    assert not stopping.done()
+    may_end.set()
+    assert await stopping
 
 
 async def test_shutdown_returns_when_the_engine_is_gone(
@@ -248,7 +309,7 @@ def test_there_is_no_network_listener(fake_engine: subprocess.Popen[bytes]) -> N
 def test_the_kernel_says_who_is_at_the_other_end() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        assert peer_uid(ours) == os.getuid()
+        assert (peer_pid(ours), peer_uid(ours)) == (os.getpid(), os.getuid())
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root to become somebody else")

@@ -16,7 +16,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sdtui.errors import EngineError
-from sdtui.history.database import Database, HistoryUnwritableError, journal_mode
+from sdtui.history.database import (
+    Database,
+    HistoryDamagedError,
+    HistoryHeldUpError,
+    HistoryUnwritableError,
+    journal_mode,
+)
 from sdtui.history.gallery import EncodedPicture, Gallery
 from sdtui.history.jobs import JobStore
 from sdtui.history.schema import MIGRATIONS, migrate
@@ -114,11 +120,85 @@ def test_a_disk_without_room_refuses_a_change_whole(database: Database):
     add(store, "a")
     (pages,) = database.connection.execute("PRAGMA page_count").fetchone()
     database.connection.execute(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(HistoryUnwritableError, match="full"):
+    with pytest.raises(HistoryHeldUpError, match="full") as refused:
         add(store, "b", "a red apple " * 1000)
+    assert "Make room" in refused.value.remedy
     database.connection.execute("PRAGMA max_page_count = 100000")
     add(store, "c")
     assert waiting(store) == ["a", "c"]
+
+
+def test_a_file_that_was_moved_away_takes_changes_again_when_it_is_back(
+    database: Database, tmp_path: Path
+):
+    # With a write-ahead log, SQLite does not notice.
+    database.connection.execute("PRAGMA journal_mode = DELETE")
+    path = tmp_path / "data" / "history.sqlite3"
+    path.rename(tmp_path / "elsewhere")
+    with pytest.raises(HistoryUnwritableError, match="moved or removed") as refused:
+        add(JobStore(database), "a")
+    assert not isinstance(refused.value, HistoryHeldUpError)
+    assert str(path) in refused.value.message
+    assert "room" not in str(refused.value)
+    (tmp_path / "elsewhere").rename(path)
+    add(JobStore(database), "b")
+    assert waiting(JobStore(database)) == ["b"]
+
+
+def test_a_file_that_cannot_be_written_any_more_is_no_lack_of_room(database: Database):
+    database.connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(HistoryUnwritableError, match="readonly") as refused:
+        add(JobStore(database), "a")
+    assert not isinstance(refused.value, HistoryHeldUpError)
+    assert "room" not in str(refused.value)
+
+
+def test_a_file_that_another_program_holds_is_no_lack_of_room(database: Database, tmp_path: Path):
+    database.connection.execute("PRAGMA busy_timeout = 0")
+    path = tmp_path / "data" / "history.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(HistoryHeldUpError, match="locked") as refused:
+            add(JobStore(database), "a")
+        assert "room" not in str(refused.value)
+    add(JobStore(database), "a")
+
+
+def test_a_file_that_is_damaged_after_its_first_page_is_named(tmp_path: Path):
+    path = tmp_path / "data" / "history.sqlite3"
+    with closing(Database.open(path)) as database:
+        add(JobStore(database), "a")
+        save(database, "a", tmp_path)
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\xa5" * (len(content) - 4096))
+    with closing(Database.open(path)) as database:
+        store, gallery = JobStore(database), Gallery(database)
+        for question in (
+            store.is_paused,
+            store.unfinished,
+            lambda: store.unfulfilled(1),
+            lambda: store.find_unfulfilled("a"),
+            gallery.search,
+            lambda: gallery.search("apple"),
+            gallery.count,
+            lambda: gallery.find("a"),
+            lambda: gallery.taken(path, "b"),
+            lambda: gallery.settle("a"),
+            lambda: add(store, "b"),
+            lambda: store.set_paused(True),
+            lambda: gallery.confirm("a"),
+        ):
+            with pytest.raises(HistoryDamagedError) as damaged:
+                question()
+            assert str(path) in damaged.value.message
+            assert "move the file away" in damaged.value.remedy
+
+
+def test_text_that_is_none_is_damage(database: Database):
+    add(JobStore(database), "a")
+    database.connection.execute("UPDATE jobs SET params = CAST(x'ff' AS TEXT)")
+    with pytest.raises(HistoryDamagedError, match="UTF-8"):
+        JobStore(database).unfinished()
 
 
 def test_a_job_that_this_version_does_not_understand_is_parked(database: Database):

@@ -148,6 +148,19 @@ def test_where_links_are_unknown_a_name_that_cannot_be_filled_is_given_back(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_disk_without_room_is_named_by_its_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OSError, match="No space left") as refused:
+        save()
+    assert str(folder) in str(refused.value)
+    assert list(folder.iterdir()) == []
+
+
 def test_a_pictures_mode_follows_the_umask() -> None:
     former = os.umask(0o027)
     try:
