@@ -34,6 +34,7 @@ class Action:
     `target` is what Textual runs. The first of `keys` stands in the footer; single letters work
     wherever no text is being typed, so that every action has a way that no terminal steals.
     A `footer` of 0 keeps the action out of the footer; lower numbers stay longer when it is narrow.
+    What `is_everywhere` comes before all that a widget does with its keys, on modal screens too.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Action:
     help: str
     group: str
     footer: int = 0
+    is_everywhere: bool = False
 
     @property
     def key(self) -> str:
@@ -198,6 +200,7 @@ ACTIONS: tuple[Action, ...] = (
         target="app.suspend_process",
         help="Back to the shell, whose fg brings sdtui back",
         group="sdtui",
+        is_everywhere=True,
     ),
     Action(
         name="quit",
@@ -206,6 +209,7 @@ ACTIONS: tuple[Action, ...] = (
         help="Leave; a running picture goes on in the engine",
         group="sdtui",
         footer=12,
+        is_everywhere=True,
     ),
 )
 
@@ -213,7 +217,13 @@ ACTIONS: tuple[Action, ...] = (
 def bindings(scope: str, actions: tuple[Action, ...] = ACTIONS) -> list[BindingType]:
     """The bindings of the actions whose target belongs to `scope` ("app" or "screen")."""
     return [
-        Binding(",".join(action.keys), action.target, action.name, show=False)
+        Binding(
+            ",".join(action.keys),
+            action.target,
+            action.name,
+            show=False,
+            priority=action.is_everywhere,
+        )
         for action in actions
         if action.target.startswith(f"{scope}.")
     ]

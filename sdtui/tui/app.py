@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
+from textual.actions import SkipAction
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -15,6 +16,7 @@ from textual.screen import Screen
 from sdtui.params import GenerationParams
 from sdtui.text import clean
 from sdtui.tui.actions import ACTIONS, bindings
+from sdtui.tui.screens.asking import AskingScreen
 from sdtui.tui.screens.main import MainScreen
 from sdtui.tui.screens.too_small import TooSmallScreen, is_too_small
 from sdtui.tui.stylesheets import styles_dir
@@ -49,7 +51,7 @@ class SdtuiApp(TypedInOrder[None]):
     TITLE = "sdtui"
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings("app"),
-        Binding("ctrl+c", "interrupt", "Leave", show=False, system=True),
+        Binding("ctrl+c", "interrupt", "Leave", show=False, system=True, priority=True),
     ]
 
     def __init__(
@@ -81,7 +83,12 @@ class SdtuiApp(TypedInOrder[None]):
             self.exit(return_code=128 + event.number)
 
     def on_resize(self, event: events.Resize) -> None:
-        """A terminal that is too small for the screens gets a sentence until it grows."""
+        """A terminal that is too small for the screens gets a sentence until it grows.
+
+        It may have changed its font, also where it has as many cells as before.
+        """
+        if self.main.is_filled:
+            self.main.run_view.preview.terminal_resized()
         is_told = isinstance(self.screen, TooSmallScreen)
         if is_too_small(event.size) and not is_told:
             self.push_screen(TooSmallScreen())
@@ -135,14 +142,24 @@ class SdtuiApp(TypedInOrder[None]):
             self.push_screen(Palette())
 
     def action_interrupt(self) -> None:
-        """Ctrl+C: say what it does not do, and leave when it is pressed again."""
+        """Ctrl+C: say what it does not do, and leave when it is pressed again.
+
+        Where something is selected, it is copied: by the widget or the screen that holds it.
+        """
+        if getattr(self.focused, "selected_text", "") or self.screen.get_selected_text():
+            raise SkipAction
         now = time.monotonic()
         if now - self._interrupted_at < _SECOND_CTRL_C_SECONDS:
             self.exit()
             return
         self._interrupted_at = now
-        words = "^c again leaves, esc stops the picture"
-        self.main.status.note(words, _SECOND_CTRL_C_SECONDS)
+        words = "^c again leaves"
+        if self.screen is self.main and not self.main.is_full:
+            words += ", esc stops the picture"
+        if isinstance(self.screen, AskingScreen):
+            self.screen.status.note(words, _SECOND_CTRL_C_SECONDS)
+        else:
+            self.notify(words, timeout=_SECOND_CTRL_C_SECONDS, markup=False)
 
     @property
     def unfinished_jobs(self) -> int:

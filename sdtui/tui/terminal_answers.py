@@ -35,6 +35,7 @@ _ANSWER = (
     r"|\x1b\[\?(?P<attributes>[\d;]*)c"
 )
 _BEGINNING = r"\x1b(_(G[^\x1b]*\x1b?)?|P(>(\|[^\x1b]*\x1b?)?)?|\[(6(;\d*(;\d*)?)?|\?[\d;]*)?)?$"
+_CELL_SIZE_BEGINNING = r"\x1b\[(6[\d;]*)?"
 _LONGEST = 256
 _GAP_SECONDS = 0.1
 """Two parts of one answer come no further apart than this."""
@@ -115,11 +116,16 @@ class AnswerReader:
             self.answers = self.answers.with_answer(answer)
         data = re.sub(_ANSWER, "", data)
         beginning = re.search(_BEGINNING, data)
-        is_expected = not self.answers.is_complete and monotonic() < self._expects_until
-        if beginning and is_expected and len(beginning.group()) < _LONGEST:
+        if beginning and self._expects(beginning.group()):
             self._held, self._held_at = beginning.group(), monotonic()
             data = data[: beginning.start()]
         return data
+
+    def _expects(self, beginning: str) -> bool:
+        """Whether an answer may begin so. A cell's size is asked for again at any time."""
+        is_early = not self.answers.is_complete and monotonic() < self._expects_until
+        may_begin = is_early or re.fullmatch(_CELL_SIZE_BEGINNING, beginning)
+        return bool(may_begin) and len(beginning) < _LONGEST
 
     def release(self, after_seconds: float = 0.0) -> str:
         """What was held back for so long and so is no beginning, such as the escape key."""

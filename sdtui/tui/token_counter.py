@@ -66,7 +66,13 @@ def _read(folder: Path) -> Tokenizer:
     from tokenizers import Tokenizer
 
     whole = folder / "tokenizer.json"
-    tokenizer = Tokenizer.from_file(str(whole)) if whole.is_file() else _from_parts(folder)
+    try:
+        tokenizer = Tokenizer.from_file(str(whole)) if whole.is_file() else _from_parts(folder)
+    except (OSError, ValueError):
+        raise
+    except Exception as error:
+        # What tokenizers says of a file that it cannot read is of no narrower class.
+        raise ValueError(f"The tokenizer in {folder} cannot be read: {error}") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
@@ -83,6 +89,9 @@ def _from_parts(folder: Path) -> Tokenizer:
         if line and not line.startswith("#version")
         for left, right in [line.split()]
     ]
+    if any(token not in vocabulary for a, b in merges for token in (a, b, a + b)):
+        # tokenizers panics at some of them, which is no Exception and writes over the screen.
+        raise ValueError(f"merges.txt in {folder} names tokens that vocab.json does not have")
     tokenizer = Tokenizer(
         models.BPE(
             vocab=vocabulary,

@@ -77,7 +77,7 @@ async def opened(
         return engine
 
     app = SdtuiApp(connect, start)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=True) as pilot:
         stage = Stage(app, engine, pilot)
         await stage.until_shown("/77")
         await stage.until_shown("engine ●")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
 from sdtui.tui.actions import ACTIONS, Action
+from sdtui.tui.app import SdtuiApp
 from sdtui.tui.history_actions import HISTORY_ACTIONS
 from sdtui.tui.preview_actions import PREVIEW_ACTIONS
 from sdtui.tui.queue_actions import QUEUE_ACTIONS
 from sdtui.tui.screens.help import HelpScreen
-from tests.tui.stage import opened, params
+from tests.tui.fake_engine import FakeEngineClient, past_pictures
+from tests.tui.stage import Stage, opened, params
 
 
 @pytest.mark.parametrize("actions", [ACTIONS, PREVIEW_ACTIONS, HISTORY_ACTIONS, QUEUE_ACTIONS])
@@ -87,3 +91,63 @@ async def test_the_renderer_changes_with_a_key_also_while_text_is_typed() -> Non
         await stage.until_shown("pictures as half")
         await stage.press("f12")
         await stage.until_shown("pictures as quadrant")
+
+
+@asynccontextmanager
+async def with_screen(name: str) -> AsyncIterator[Stage]:
+    """The application with another screen above the main one."""
+    ways = {
+        "help": ["f1"],
+        "palette": ["ctrl+p"],
+        "history": ["f3"],
+        "question": ["f3", "delete"],
+        "queue": ["f5"],
+        "too small": [],
+    }
+    async with opened(FakeEngineClient(pictures=past_pictures(2))) as stage:
+        for key in ways[name]:
+            await stage.press(key)
+            if key == "f3":
+                await stage.until_shown("2 pictures")
+        if name == "too small":
+            await stage.pilot.resize_terminal(50, 15)
+        await stage.until(lambda: len(stage.app.screen_stack) > 1 + (name == "question"))
+        yield stage
+
+
+SCREENS = ["help", "palette", "history", "question", "queue", "too small"]
+
+
+@pytest.mark.parametrize("name", SCREENS)
+async def test_every_screen_can_be_left_to_the_shell(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suspended: list[str] = []
+    monkeypatch.setattr(SdtuiApp, "action_suspend_process", lambda _: suspended.append(name))
+    async with with_screen(name) as stage:
+        await stage.press("ctrl+z")
+        await stage.until(lambda: suspended)
+        await stage.press("ctrl+q")
+        await stage.until(lambda: stage.app._exit)
+
+
+@pytest.mark.parametrize("name", SCREENS)
+async def test_ctrl_c_leaves_no_screen_without_having_been_heard(name: str) -> None:
+    async with with_screen(name) as stage:
+        above = stage.app.screen
+        await stage.press("ctrl+c")
+        await stage.until_shown("^c again leaves")
+        assert "stops the picture" not in stage.text
+        assert stage.app.screen is above
+        await stage.press("ctrl+c")
+        await stage.until(lambda: stage.app._exit)
+
+
+async def test_ctrl_c_copies_what_is_selected() -> None:
+    async with with_screen("palette") as stage:
+        await stage.press(*"queue", "shift+home", "ctrl+c")
+        await stage.until(lambda: stage.app.clipboard == "queue")
+        await stage.press("ctrl+c")
+        await stage.pilot.pause()
+        assert not stage.app._exit
+        assert "again leaves" not in stage.text

@@ -39,6 +39,15 @@ async def test_the_same_key_and_escape_give_the_screen_back_and_stop_nothing() -
         await stage.until_shown("stopped at 12/25")
 
 
+@pytest.mark.parametrize("back", ["f2", "escape"])
+async def test_who_comes_back_writes_in_the_prompt_that_is_seen(back: str) -> None:
+    async with opened(start=params()) as stage:
+        await stage.press("ctrl+n", "f2", back, *"blurry")
+        await stage.until_shown("blurry")
+        assert stage.main.negative.text == "blurry"
+        assert stage.main.prompt.text == params().prompt
+
+
 async def test_the_view_is_told_and_kept_from_the_previews_to_the_picture() -> None:
     async with opened(FakeEngineClient(stop_after=12), start=params()) as stage:
         await stage.press("enter")

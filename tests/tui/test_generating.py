@@ -53,6 +53,18 @@ async def test_a_model_that_is_loaded_gives_the_pane_back_to_the_invitation() ->
         assert "loading scheduler" not in stage.text
 
 
+async def test_a_model_that_is_loaded_for_a_job_is_not_said_to_load_any_more() -> None:
+    async with opened(FakeEngineClient(stop_after=0), start=params()) as stage:
+        await stage.press("enter")
+        await stage.until(lambda: stage.main.bridge.running)
+        stage.engine.tell(ComponentLoading(model="pocket", component="scheduler", index=4, count=5))
+        await stage.until_shown("5 of 5")
+        await stage.engine.load_model("pocket")
+        await stage.until(lambda: "5 of 5" not in stage.text)
+        assert "starting" in stage.text
+        assert "Nothing drawn yet" not in stage.text
+
+
 async def test_the_log_tells_tokens_embeddings_latents_and_steps() -> None:
     start = params(num_inference_steps=5)
     async with opened(start=start, size=(160, 60)) as stage:
@@ -77,6 +89,16 @@ async def test_an_empty_prompt_is_answered_at_the_prompt() -> None:
         assert not stage.engine.submitted()
         await stage.press("a")
         await stage.until(lambda: "is empty" not in stage.text)
+
+
+@pytest.mark.parametrize("keys", [("ctrl+n", *"blurry", "enter"), ("f2", "enter"), ("f2", "g")])
+async def test_an_empty_prompt_that_is_not_in_view_is_brought_there(keys: tuple[str, ...]) -> None:
+    async with opened() as stage:
+        await stage.press(*keys)
+        await stage.until_shown("is empty. Say what to draw")
+        assert stage.app.focused is stage.main.prompt
+        await stage.type("a fox")
+        await stage.until_shown("a fox")
 
 
 async def test_escape_stops_the_picture_and_keeps_its_last_preview() -> None:
@@ -174,6 +196,29 @@ async def test_a_screen_that_comes_late_shows_the_run_from_its_first_token() -> 
         assert stage.main.panel.settings.values["seed"] == 7
         await stage.press("escape")
         await stage.until(lambda: ("cancel", "begun-elsewhere") in stage.engine.calls)
+
+
+async def test_an_emptied_prompt_takes_over_nothing_of_the_job_that_waited() -> None:
+    async with opened(FakeEngineClient(stop_after=12), start=params()) as stage:
+        await stage.press("enter")
+        await stage.until_shown("12/25")
+        await stage.press("enter")
+        await stage.until_shown("queue 1")
+        await stage.press(*["backspace"] * len(params().prompt))
+        stage.main.panel.update("width", 64)
+        stage.engine.finish()
+        await stage.until_shown("the last picture")
+        assert stage.main.prompt.text == ""
+        assert stage.main.panel.settings.values["width"] == 64
+
+
+async def test_a_negative_prompt_that_is_being_written_stays_when_a_job_begins() -> None:
+    async with opened(FakeEngineClient(stop_after=12)) as stage:
+        await stage.press("ctrl+n", *"blurry")
+        stage.engine.run("begun-elsewhere", params(prompt="a fox"))
+        await stage.until_shown("12/25")
+        assert stage.main.negative.text == "blurry"
+        assert stage.main.prompt.text == ""
 
 
 @pytest.mark.parametrize("end", ["done in 1.3", "stopped at 12/25", "failed"])

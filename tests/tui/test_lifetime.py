@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 from sdtui.tui.in_transit import QUESTION
 from sdtui.tui.stylesheets import styles_dir
+from sdtui.tui.terminal_answers import CELL_SIZE_QUERY, DEVICE_ATTRIBUTES_QUERY
 from tests.terminal import Terminal
 from tests.tui.lives.interfaces import (
     FAIL,
@@ -18,6 +22,7 @@ from tests.tui.lives.interfaces import (
     WITH_A_FAKE_ENGINE,
     with_a_fake_engine,
 )
+from tests.tui.widgets.colour_terminal import ColourTerminal
 
 HEAVY = (
     *("torch", "diffusers", "transformers", "tokenizers", "huggingface_hub"),
@@ -107,6 +112,44 @@ def test_what_the_terminal_answers_chooses_how_pictures_are_shown() -> None:
         terminal.send(QUIT)
         assert terminal.wait_for_exit() == 0
     assert b"64;4;22c" not in terminal.output
+
+
+@pytest.mark.parametrize("by", ["answer", "window"])
+def test_a_picture_in_pixels_follows_the_terminals_font(by: str) -> None:
+    def change_font(width: int, height: int, columns: int, lines: int) -> None:
+        asked = terminal.output.count(CELL_SIZE_QUERY.encode())
+        terminal.resize(columns, lines, (width, height) if by == "window" else (0, 0))
+        terminal.wait_for(lambda _: terminal.output.count(CELL_SIZE_QUERY.encode()) > asked)
+        if by == "answer":
+            terminal.send(f"\x1b[6;{height};{width}t")
+
+    def heights() -> list[int]:
+        return [int(high) for high in re.findall(rb'\x1bP0;1;0q"1;1;\d+;(\d+)', terminal.output)]
+
+    with ColourTerminal([sys.executable, "-c", WITH_A_FAKE_ENGINE]) as terminal:
+        terminal.wait_for(lambda _: DEVICE_ATTRIBUTES_QUERY.encode() in terminal.output)
+        terminal.send("\x1b[?64;4;22c")
+        terminal.wait_for("ready")
+        change_font(10, 20, 100, 24)
+        terminal.send(GENERATE)
+        terminal.wait_for(lambda _: bool(heights()))
+        # Of as many lines, each is twice as high.
+        change_font(20, 40, 90, 24)
+        terminal.wait_for(lambda _: max(heights()) > 1.9 * heights()[0])
+        terminal.send(QUIT)
+        assert terminal.wait_for_exit() == 0
+
+
+def test_a_terminal_that_is_asked_nothing_is_not_asked_when_it_changes_either() -> None:
+    environment = {"TERM_PROGRAM": "Apple_Terminal"}
+    command = [sys.executable, "-c", WITH_A_FAKE_ENGINE]
+    with ColourTerminal(command, env=environment) as terminal:
+        terminal.wait_for("ready")
+        terminal.resize(50, 15)
+        terminal.wait_for("too small")
+        terminal.send(QUIT)
+        assert terminal.wait_for_exit() == 0
+    assert CELL_SIZE_QUERY.encode() not in terminal.output
 
 
 def test_a_large_picture_is_painted_and_then_nothing_more() -> None:

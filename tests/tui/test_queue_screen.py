@@ -278,7 +278,7 @@ async def test_a_lost_engine_is_said_and_its_queue_is_shown_again_when_it_is_bac
         await stage.press("x", "p")
         await stage.until_shown("the engine is not there")
         again = held()
-        again._waiting = {"kept": params(prompt="a fox")}
+        again._waiting = {"kept": params(prompt="a fox"), "other": params(prompt="a violin")}
         again.tell(again._queue_now())
 
         async def connect() -> FakeEngineClient:
@@ -287,6 +287,8 @@ async def test_a_lost_engine_is_said_and_its_queue_is_shown_again_when_it_is_bac
         stage.main.bridge._connect = connect
         await stage.until_shown("a fox")
         assert "the engine is not there" not in stage.text
+        await stage.press("down")
+        await stage.until(lambda: chosen(stage) == "other")
 
 
 async def test_a_thousand_jobs_are_walked_through_by_keys_and_wheel() -> None:

@@ -59,6 +59,24 @@ def test_answers_are_taken_out_of_what_is_typed_however_reads_cut_them(
     )
 
 
+@pytest.mark.parametrize("cut", range(2, len(CELL)))
+def test_a_cells_other_size_may_be_answered_at_any_time(cut: int) -> None:
+    reader = AnswerReader()
+    reader.take("\x1b[6;20;10t" + SIXEL)
+
+    assert reader.take("a" + CELL[:cut]) == "a"
+    assert reader.take(CELL[cut:] + "b") == "b"
+    assert reader.answers.cell == (9, 18)
+
+
+def test_a_key_that_begins_like_a_cells_size_stays_a_key() -> None:
+    reader = AnswerReader()
+    reader.take(SIXEL)
+
+    assert reader.take("\x1b[6") + reader.take(";5~") == "\x1b[6;5~"
+    assert reader.take("\x1b") == "\x1b"
+
+
 def test_a_refusal_is_no_yes_and_an_answer_of_nothing_no_size() -> None:
     reader = AnswerReader()
 

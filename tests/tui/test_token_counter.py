@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import json
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdtui.models import catalogue
+from sdtui.tui.model_description import describe
 from sdtui.tui.token_counter import SEQUENCE_LENGTH, TokenCounter
 
 if TYPE_CHECKING:
@@ -54,7 +57,6 @@ def counter() -> TokenCounter:
 @functools.cache
 def counter_from_parts() -> TokenCounter:
     """The same tokenizer from a folder that holds only `vocab.json` and `merges.txt`."""
-    import json
     import tempfile
 
     parts = Path(tempfile.mkdtemp(prefix="sdtui-tokenizer-"))
@@ -115,4 +117,28 @@ def test_a_broken_tokenizer_is_an_error_that_can_be_told(tmp_path: Path) -> None
     (tmp_path / "vocab.json").write_text("{")
     (tmp_path / "merges.txt").write_text("")
     with pytest.raises(ValueError, match=r".+"):
+        TokenCounter.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    ["", "{}", '{"version": "1.0", "mod', "version https://git-lfs.github.com/spec/v1\n", "\xff"],
+)
+def test_a_damaged_tokenizer_in_one_file_is_an_error_too_and_leaves_the_count_out(
+    tmp_path: Path, damaged: str
+) -> None:
+    (tmp_path / "tokenizer").mkdir()
+    (tmp_path / "tokenizer" / "tokenizer.json").write_text(damaged, encoding="latin-1")
+    with pytest.raises(ValueError, match="cannot be read"):
+        TokenCounter.load(tmp_path / "tokenizer")
+    assert describe(str(tmp_path)).counter is None
+
+
+@pytest.mark.parametrize("vocabulary", [{"a": 0}, {"a": 0, "b": 1}, {"ab": 0}, ["a", "b", "ab"]])
+def test_two_files_that_do_not_belong_together_are_an_error_too(
+    tmp_path: Path, vocabulary: object
+) -> None:
+    (tmp_path / "vocab.json").write_text(json.dumps(vocabulary))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\na b\n")
+    with pytest.raises(ValueError, match=re.escape(str(tmp_path))):
         TokenCounter.load(tmp_path)

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -49,3 +50,13 @@ def test_a_run_outlives_its_terminal_and_is_shown_whole_by_the_next_one() -> Non
         second.wait_for("latents")
         second.send("\x11")
         assert second.wait_for_exit() == 0
+
+
+def test_a_home_that_cannot_be_used_is_said_and_the_interface_stays(tmp_path: Path) -> None:
+    home = tmp_path / "file"
+    home.touch()
+    command = [sys.executable, "-m", "sdtui"]
+    with Terminal(command, columns=160, lines=60, env={"SDTUI_HOME": str(home)}) as terminal:
+        terminal.wait_for(f"A folder of sdtui cannot be used. {str(home)[:20]}")
+        terminal.send("\x11")
+        assert terminal.wait_for_exit() == 0

@@ -44,7 +44,10 @@ class FullPreview(MainLayout):
         preview.viewer.make_full(is_full)
         # A screen without a focus would give it to the prompt, which then took the keys unseen.
         preview.can_focus = is_full
-        self.set_focus(preview if is_full else self.prompt)
+        if is_full:
+            self.set_focus(preview)
+        else:
+            self.show_negative(self.has_class("-negative"))
 
     def action_leave_full_preview(self) -> None:
         """Give the screen back."""

@@ -20,7 +20,7 @@ from sdtui.tui.messages import (
     StepsCompleted,
 )
 from sdtui.tui.preview_actions import PREVIEW_ACTIONS
-from sdtui.tui.screens.asking import WatchingScreen
+from sdtui.tui.screens.asking import WatchingScreen, refusal
 from sdtui.tui.screens.full_preview import VIEW_ACTIONS
 from sdtui.tui.screens.model_screen import ModelScreen
 from sdtui.tui.widgets.parameter_panel import ParameterPanel
@@ -52,6 +52,8 @@ class MainScreen(ModelScreen):
         super().__init__(start)
         self._connect = connect
         self._awaiting_engine: tuple[GenerationParams, int] | None = None
+        # Prompts that were written here and emptied again are not another picture's to fill.
+        self._is_untouched = True
 
     def on_mount(self) -> None:
         """Everything that the first paint does not need waits until it is over."""
@@ -87,10 +89,13 @@ class MainScreen(ModelScreen):
         self.run_view.show(event)
         if isinstance(event, JobStarted):
             await self._frame_is_answered()
-            if not self.prompt.text:
+            if self._is_untouched and not (self.prompt.text or self.negative.text):
                 self._adopt(event.params)
         elif isinstance(event, ModelLoaded):
-            self._invite()
+            if self.bridge.running is None:
+                self._invite()
+            else:
+                self.run_view.preview.show_starting()
 
     @on(StepsCompleted)
     def _show_steps(self, message: StepsCompleted) -> None:
@@ -98,7 +103,7 @@ class MainScreen(ModelScreen):
             self.run_view.show(event)
 
     def _adopt(self, params: GenerationParams) -> None:
-        """An empty screen that finds a picture being made shows what it is made of.
+        """Show what a picture is made of, as an untouched screen does that finds it being made.
 
         The prompt is selected, so that whoever begins to type does not go on with it.
         """
@@ -146,13 +151,18 @@ class MainScreen(ModelScreen):
     def _engine_is_gone(self, message: EngineLost) -> None:
         self.run_view.lose_engine("trying again")
         if message.error is not None:
-            title = message.error.title
-            self.status.note(lambda: "" if self.bridge.client else title)
+            reason = refusal(message.error)
+            self.status.note(lambda: "" if self.bridge.client else reason)
 
     # What the user changes ---------------------------------------------------------------------
 
+    @on(PromptInput.Changed)
+    def _prompt_changed(self) -> None:
+        self._is_untouched = False
+
     @on(ParameterPanel.Changed)
     def _setting_changed(self, message: ParameterPanel.Changed) -> None:
+        self._is_untouched = False
         self.status.look_at_note()
         match message.field:
             case "guidance_scale" if self.bridge.running:
@@ -201,6 +211,7 @@ class MainScreen(ModelScreen):
     def _show_parameter_error(self, error: ParameterError) -> None:
         match error.field:
             case "prompt":
+                self.show_negative(False)
                 self.prompt.complain(clean(f"{error.reason}. {error.remedy}".rstrip(" .")))
             case "negative_prompt":
                 self.show_negative(True)

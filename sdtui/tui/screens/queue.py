@@ -80,6 +80,9 @@ class QueueScreen(WatchingScreen[None]):
             words.append("paused: p lets it go on")
         self._pane.border_subtitle = Content(" · ".join(words))
         self._empty.update(Content("\n").join(_empty(queue)))
+        if jobs and self.focused is None:
+            # The list lost the focus when it was hidden.
+            self.set_focus(self.jobs)
 
     @on(JobList.Chosen)
     def _show_chosen(self, message: JobList.Chosen) -> None:

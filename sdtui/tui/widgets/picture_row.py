@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from rich.cells import cell_len
+from rich.cells import cell_len, split_graphemes
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
@@ -100,9 +100,11 @@ def _split(text: str, width: int) -> tuple[str, str]:
     if cell_len(text) <= width:
         return text, ""
     end = used = 0
-    while used + cell_len(text[end]) <= width:
-        used += cell_len(text[end])
-        end += 1
+    # A selector behind a character may widen it, so characters are measured with what follows them.
+    for _, after, cells in split_graphemes(text)[0]:
+        if used + cells > width:
+            break
+        end, used = after, used + cells
     space = text.rfind(" ", 0, end + 1)
     end = space if space > 0 else max(end, 1)
     return text[:end], text[end:].lstrip()

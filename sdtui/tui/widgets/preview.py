@@ -40,7 +40,12 @@ from sdtui.tui.pace import on_beat
 from sdtui.tui.renderers import Frame
 from sdtui.tui.renderers.choice import AUTO, RendererChoice, wanted_renderer
 from sdtui.tui.renderers.tmux import outer_terminal
-from sdtui.tui.terminal_answers import TerminalAnswers, cell_of_window, questions
+from sdtui.tui.terminal_answers import (
+    CELL_SIZE_QUERY,
+    TerminalAnswers,
+    cell_of_window,
+    questions,
+)
 from sdtui.tui.widgets.picture import Shot
 from sdtui.tui.widgets.viewer import Viewer
 
@@ -87,6 +92,7 @@ class Preview(Container):
         self._message = Static(id="preview-message")
         self._waiting: _Waiting | None = None
         self._pace = FramePace(self, self.link, paint=self._paint, done=self._ask_for_another)
+        self._told = TerminalAnswers()
         self._asked_at = 0.0
         self._seed: int | None = None
         self._picture_size: tuple[int, int] | None = None
@@ -101,10 +107,19 @@ class Preview(Container):
 
     def ask_terminal(self) -> None:
         """Ask the terminal what it can show; `take_answers` is to hear what it says."""
+        self._ask(questions(os.environ))
+        self._asked_at = monotonic()
+
+    def terminal_resized(self) -> None:
+        """Look, and ask, how large a cell is now: the terminal's font may be another one."""
+        if questions(os.environ):
+            self._ask(CELL_SIZE_QUERY)
+            self._use(self._told)
+
+    def _ask(self, words: str) -> None:
         driver = self.app._driver
         if driver is not None and not self.app.is_headless:
-            driver.write(questions(os.environ))
-            self._asked_at = monotonic()
+            driver.write(words)
 
     # The renderer ------------------------------------------------------------------------------
 
@@ -128,15 +143,16 @@ class Preview(Container):
         self.app.call_from_thread(self._use, answers)
 
     def _use(self, answers: TerminalAnswers) -> None:
+        self._told = answers
         if answers.cell is None and sys.__stdin__ is not None:
             answers = replace(answers, cell=cell_of_window(sys.__stdin__.fileno()))
-        before = self.renderer_name
+        before, cell = self.renderer_name, self.choice.answers.cell
         self.choice.answers = answers
-        if self.renderer_name != before:
+        if (self.renderer_name, answers.cell) != (before, cell):
             self.viewer.change_renderer()
-        else:
-            # The size of a cell may be news.
-            self.viewer.place()
+            if cell is not None and answers.cell != cell:
+                # Pixels that were painted for other cells may lie beyond the picture's place.
+                self.app.refresh()
 
     def next_renderer(self) -> str:
         """Show pictures in another way; which one it is."""
@@ -185,6 +201,11 @@ class Preview(Container):
             lines.append(Content.styled(clean(detail), "$unit"))
         self._say(lines, "loading")
 
+    def show_starting(self) -> None:
+        """Say that a picture is begun; one that is there or about to be shown stays."""
+        if self.frame is None and self._waiting is None:
+            self._say([Content.styled("starting", "$label")], "starting")
+
     def show_stopped(self, completed: int, count: int) -> None:
         """Say where the job was stopped; the last preview stays."""
         self._drop_waiting()
@@ -224,7 +245,10 @@ class Preview(Container):
                 self._picture_size = params.width, params.height
                 self.viewer.latents = None
                 self.link.begin(params.preview_every)
-                self._caption("the last picture" if self.frame else "starting")
+                if self.frame is not None:
+                    self._caption("the last picture")
+                else:
+                    self.show_starting()
             case PreviewReady():
                 self._show_preview(event)
             case ImageDecoded(width=width, height=height, rgb=rgb):

@@ -33,8 +33,6 @@ class PromptInput(TextArea, inherit_css=False):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("shift+enter,ctrl+j", "newline", "New line", show=False),
         Binding("enter", "submit", "Generate", show=False),
-        # Ctrl+Z is the shell's, here as anywhere in a terminal.
-        Binding("ctrl+z", "app.suspend_process", "Suspend", show=False),
         # A text area selects the line with it.
         Binding("f6", "screen.side_by_side", "x0 and x_t", show=False),
         Binding("ctrl+underscore,ctrl+slash", "undo", "Undo", show=False),

@@ -16,10 +16,10 @@ NO_COLOUR: Pixel = (-999, -999, -999)
 class ColourTerminal(Terminal):
     """A child on a pseudo-terminal, down to the colours of a cell."""
 
-    def resize(self, columns: int, lines: int) -> None:
-        """Give the terminal another size and say so to the child."""
+    def resize(self, columns: int, lines: int, cell: tuple[int, int] = (0, 0)) -> None:
+        """Give the terminal another size and say so to the child; a cell has so many pixels."""
         self._screen.resize(lines, columns)
-        size = struct.pack("HHHH", lines, columns, 0, 0)
+        size = struct.pack("HHHH", lines, columns, columns * cell[0], lines * cell[1])
         fcntl.ioctl(self._ours, termios.TIOCSWINSZ, size)
         self.process.send_signal(signal.SIGWINCH)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.segment import Segment
 from rich.style import Style
@@ -36,6 +36,7 @@ def row(prompt: str, width: int) -> list[str]:
         ("x" * 30, "x" * 12, "x" * 11 + "…"),
         ("りんごと青い背景のりんご", "りんごと青い", "背景のりんご"),
         ("a [red]fox[/]", "a", "[red]fox[/]"),
+        ("❤️❤️❤️❤️❤️❤️❤️", "❤️" * 6, "❤️"),
     ],
 )
 def test_a_prompt_is_broken_between_words(prompt: str, first: str, second: str) -> None:
@@ -58,10 +59,16 @@ def test_no_figure_is_cut_in_the_middle(width: int, figures: str) -> None:
     assert lines[2][12:].rstrip() == figures
 
 
+EMOJI = st.lists(st.sampled_from(["❤️", "☀️", "1️⃣", "👩‍🚀", "a ", "x", "り"]), max_size=60)
+
+
 @given(
-    prompt=st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip),
+    prompt=(st.text(st.characters(exclude_categories=["Cs"])) | EMOJI.map("".join)).filter(
+        str.strip
+    ),
     width=st.integers(1, 120),
 )
+@example(prompt="a red heart ❤️ on a blue sky, a sun ☀️ there", width=12 + 43)
 def test_every_line_is_as_wide_as_the_list(prompt: str, width: int) -> None:
     (picture,) = past_pictures(1, params=GenerationParams(prompt=prompt))
     strips = painter(width).row(picture, [])

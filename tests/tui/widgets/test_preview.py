@@ -273,6 +273,7 @@ async def test_a_job_is_told_from_loading_to_the_saved_picture(stage: Stage) -> 
         assert "3 of 5" in words(preview)
 
         preview.show(JobStarted(job_id="j", params=GenerationParams(prompt="a", seed=42)))
+        assert words(preview) == "starting"
         preview.show(
             PreviewReady(
                 job_id="j", step_index=11, count=25, width=16, height=16, rgb=pixels(16, 16)
@@ -287,6 +288,16 @@ async def test_a_job_is_told_from_loading_to_the_saved_picture(stage: Stage) -> 
         preview.show(JobSaved(job_id="j", path="/x.png", size=9, seconds=2.1))
         await pilot.pause()
         assert preview.border_title == "preview · seed 42 · 128×128 · 2.1 s"
+
+
+async def test_the_next_job_takes_the_failure_of_the_last_one_away(stage: Stage) -> None:
+    preview = Preview()
+    async with stage(preview).run_test():
+        preview.show(JobFailed(job_id="a", title="Out of memory"))
+        assert preview.shows_failure
+        preview.show(JobStarted(job_id="b", params=GenerationParams(prompt="a", seed=42)))
+        assert words(preview) == "starting"
+        assert not preview.shows_failure
 
 
 async def test_a_stopped_job_keeps_its_last_preview(stage: Stage) -> None:
