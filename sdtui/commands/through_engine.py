@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from sdtui.commands.delivery import deliver
-from sdtui.commands.output import note, raise_last
+from sdtui.commands.output import note, print_error, raise_last
 from sdtui.engine.client import EngineClient
 from sdtui.errors import EngineError, GenerationError, ParameterError
 from sdtui.params import GenerationParams
@@ -56,6 +56,10 @@ def draw(
         if isinstance(interruption, KeyboardInterrupt):
             raise
         raise SystemExit(128 + signal.SIGTERM) from None
+    except EngineError:
+        for error in batch.errors:
+            print_error(error)
+        raise
     raise_last(batch.errors, len(outputs))
 
 

@@ -47,7 +47,7 @@ _UNREACHABLE = (
     LocalEntryNotFoundError,
     HfHubHTTPError,
     httpx.HTTPError,
-    OSError,
+    ConnectionError,
 )
 
 
@@ -82,10 +82,12 @@ def fetch(repo_id: str, *, half: bool, report: Report) -> Path:
         if cached is not None:
             log.warning("float32 from weights in half precision: %s is not reached", repo_id)
             return cached.folder
-        raise _unreachable(repo_id, error) from error
+        raise _undownloaded(repo_id, error) from error
+    except OSError as error:
+        raise _undownloaded(repo_id, error) from error
 
 
-def _unreachable(repo_id: str, error: Exception) -> ModelError:
+def _undownloaded(repo_id: str, error: Exception) -> ModelError:
     reason = redact(str(error)).strip().splitlines()
     return ModelError(
         "The model could not be downloaded",

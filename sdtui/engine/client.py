@@ -155,7 +155,8 @@ class EngineClient:
     async def cancel(self, job_id: str) -> None:
         """Have a job stopped before its next step; `JobCancelled` says when it did.
 
-        One that was drawn by then is saved all the same, and ends with `JobSaved`.
+        One that was drawn by then is saved all the same, and ends with `JobSaved`, unless it waits
+        for room on the disk.
 
         Raises `ParameterError` when no job that runs or waits has this id, and `EngineError` when
         the engine refuses or is lost, as the next two do.

@@ -17,7 +17,7 @@ from sdtui.engine.model_loading import ModelLoading
 from sdtui.engine.patience import Patience
 from sdtui.engine.queue_listing import QueueListing
 from sdtui.engine.restarting_worker import RestartingWorker
-from sdtui.engine.saving import PictureSaver
+from sdtui.engine.saving import PictureSaver, is_kept
 from sdtui.engine.status import engine_status
 from sdtui.engine.worker_process import WORKER_COMMAND
 from sdtui.errors import EngineError, ParameterError
@@ -335,9 +335,11 @@ class Dispatcher:
     def _hold_back(self, error: HistoryUnwritableError) -> None:
         """Nothing that cannot be written down begins, until someone asks for it again."""
         log.exception("the history takes no changes")
+        # What is said last is what is seen, so it says where a picture is that was just made.
+        kept = [end.message for _, end in self._queue.unwritten if is_kept(end)]
         self._trouble = Trouble(
             title=error.title,
-            message=error.message,
+            message=kept[-1] if kept else error.message,
             remedy=f"{error.remedy} Jobs wait; the next one that you ask for tries again.",
         )
         self.waits_for_disk = False

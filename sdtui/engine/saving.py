@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeGuard
 
 import sdtui
 from sdtui.engine.job import Job
@@ -21,6 +22,8 @@ from sdtui.protocol.events import (
     JobSaved,
     SavingDelayed,
 )
+
+_NOT_IN_HISTORY = "The picture is not in the history"
 
 log = logging.getLogger(__name__)
 
@@ -120,8 +123,8 @@ class PictureSaver:
             path = self._file or await self._write_beside(job, picture)
             return JobFailed(
                 job_id=job.id,
-                title="The picture is not in the history",
-                message=f"It is saved as {path}. {error.title}: {error.message}",
+                title=_NOT_IN_HISTORY,
+                message=f"The picture is saved as {path}. {error.title}: {error.message}",
                 remedy=error.remedy,
             )
 
@@ -163,6 +166,11 @@ class PictureSaver:
         if not (job.cancelled or self._stopping):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._disk_look)
+
+
+def is_kept(end: JobCancelled | JobFailed) -> TypeGuard[JobFailed]:
+    """Whether the job failed and its picture is saved all the same, where the message says."""
+    return isinstance(end, JobFailed) and end.title == _NOT_IN_HISTORY
 
 
 def _encode(job: Job, image: ImageDecoded) -> EncodedPicture:

@@ -117,7 +117,7 @@ class Workbench:
     def _components_for(
         self, model: str, device: str, dtype: str, control: JobControl
     ) -> LoadedComponents:
-        """The model on its device; read again only if it is another one than the last, or its files are."""
+        """The model on its device; read again if it or one of its files is not the last one."""
         torch_device = choose_device(device)
         torch_dtype = choose_dtype(dtype, torch_device)
         if (

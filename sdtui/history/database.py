@@ -147,18 +147,22 @@ class Database:
     def _damaged(self, error: sqlite3.DatabaseError) -> HistoryDamagedError:
         return HistoryDamagedError(
             "The history cannot be read",
-            f"{self._file()}: {error}",
+            f"{self._file()}: {error}.",
             "While no engine runs, move the file away to begin anew.",
         )
 
     def _unwritable(self, error: sqlite3.OperationalError) -> HistoryUnwritableError:
         """Why a change was refused, and what helps."""
         title = "The history cannot be written"
-        message = f"{self._file()}: {error}"
+        message = f"{self._file()}: {error}."
         match error.sqlite_errorcode & 0xFF:
             # A quota and a limit on files are errors of the disk to SQLite.
             case sqlite3.SQLITE_FULL | sqlite3.SQLITE_IOERR:
                 remedy = "Make room on the disk of that folder."
+                return HistoryHeldUpError(title, message, remedy)
+            # The file is there, so it is the one beside it that finds no room.
+            case sqlite3.SQLITE_CANTOPEN if Path(self._file()).exists():
+                remedy = "Make room on the disk of that folder, also for one more file."
                 return HistoryHeldUpError(title, message, remedy)
             case sqlite3.SQLITE_BUSY:
                 remedy = "Another program has the file open to write: let it end."

@@ -81,7 +81,7 @@ class Cancel(AnsweredRequest, frozen=True, kw_only=True):
     """Stop a queued or running job before its next step; refused for any other job.
 
     A running job stops some time after the answer, which `JobCancelled` tells, or `JobSaved` where
-    it was drawn by then.
+    it was drawn by then and has room on the disk.
     """
 
     job_id: str

@@ -147,6 +147,7 @@ class SdtuiApp(TypedInOrder[None]):
         Where something is selected, it is copied: by the widget or the screen that holds it.
         """
         if getattr(self.focused, "selected_text", "") or self.screen.get_selected_text():
+            self._tell("copied, ^q leaves")
             raise SkipAction
         now = time.monotonic()
         if now - self._interrupted_at < _SECOND_CTRL_C_SECONDS:
@@ -156,6 +157,10 @@ class SdtuiApp(TypedInOrder[None]):
         words = "^c again leaves"
         if self.screen is self.main and not self.main.is_full:
             words += ", esc stops the picture"
+        self._tell(words)
+
+    def _tell(self, words: str) -> None:
+        """Say for a moment what a key did, on the screen that is in view."""
         if isinstance(self.screen, AskingScreen):
             self.screen.status.note(words, _SECOND_CTRL_C_SECONDS)
         else:

@@ -155,10 +155,13 @@ class EngineBridge:
 
     async def submit(self, params: GenerationParams, count: int = 1) -> bool:
         """Queue generations. False while no engine is connected."""
-        if self.client is None:
+        client = self.client
+        if client is None:
             return False
-        params = msgspec.structs.replace(params, model=catalogue.from_anywhere(params.model))
-        for job_id in await self.client.submit_batch(params, count):
+        # The folder may be on a disk that takes its time.
+        model = await asyncio.to_thread(catalogue.from_anywhere, params.model)
+        params = msgspec.structs.replace(params, model=model)
+        for job_id in await client.submit_batch(params, count):
             if job_id != self._in_view:
                 self.waiting.append(job_id)
         return True
@@ -177,8 +180,9 @@ class EngineBridge:
 
     async def load_model(self, model: str) -> None:
         """Bring a model into memory."""
-        if self.client is not None:
-            await self.client.load_model(catalogue.from_anywhere(model))
+        client = self.client
+        if client is not None:
+            await client.load_model(await asyncio.to_thread(catalogue.from_anywhere, model))
 
     async def show_latents(self, shown: bool) -> None:
         """Have x_t beside the previews, from this engine and the next ones, or not any more."""

@@ -8,6 +8,7 @@ which takes them for commands.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from time import monotonic
@@ -45,9 +46,10 @@ class TypedInOrder(App[ReturnType]):
             return
         self._typed.append(event)
         if not self._is_open:
-            # What was typed while the program started waits until the screen has given the focus.
+            # What is typed while the program starts waits until the screen has given the focus.
             self._is_open = True
             if self._wait_for(self.screen):
+                self._busy_until = math.inf
                 return
         if monotonic() >= self._busy_until:
             await self._hand_out_next()

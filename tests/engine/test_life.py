@@ -16,6 +16,7 @@ import pytest
 
 import sdtui
 from sdtui import paths
+from sdtui.engine import client as engine_client
 from sdtui.engine.client import EngineClient, stop_engine
 from sdtui.engine.launch import EngineNotRunningError
 from sdtui.engine.listener import answers, peer_pid, peer_uid
@@ -40,9 +41,9 @@ ENDLESS = GenerationParams(prompt="pause=30")
 
 
 async def test_an_idle_engine_ends_by_itself(start_fake_engine: StartEngine) -> None:
-    engine = start_fake_engine("0.3")
+    engine = start_fake_engine("1.5")
     client = await EngineClient.connect(start=False)
-    await asyncio.sleep(0.6)
+    await asyncio.sleep(2)
     assert engine.poll() is None
     await client.close()
     assert await asyncio.to_thread(engine.wait, 10) == 0
@@ -105,7 +106,7 @@ async def test_an_engine_without_its_worker_ends_as_well_and_leaves_no_process(
 async def test_an_engine_with_work_and_no_client_does_not_end(
     start_fake_engine: StartEngine,
 ) -> None:
-    engine = start_fake_engine("0.1")
+    engine = start_fake_engine("1.5")
     client = await EngineClient.connect(start=False)
     await client.submit(GenerationParams(prompt="pause=0.1", num_inference_steps=8))
     await client.close()
@@ -203,6 +204,12 @@ async def test_an_engine_that_takes_long_to_end_is_waited_for(
         await may_end.wait()
         writer.close()
 
+    async def takes_connections_when_it_was_asked() -> bool:
+        await asked.wait()
+        return await takes_connections()
+
+    takes_connections = engine_client._takes_connections
+    monkeypatch.setattr(engine_client, "_takes_connections", takes_connections_when_it_was_asked)
     ending = await asyncio.start_unix_server(end_slowly, paths.socket_path())
     stopping = asyncio.create_task(stop_engine())
     await asked.wait()

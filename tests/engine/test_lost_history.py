@@ -123,7 +123,7 @@ async def test_a_picture_whose_history_was_moved_away_is_kept_and_the_queue_wait
 async def test_an_engine_without_its_history_stays_for_nothing(
     start_fake_engine: StartEngine, sdtui_home: Path, file: Path, way: str
 ) -> None:
-    engine = start_fake_engine("0.3" if way == "by itself" else "900")
+    engine = start_fake_engine("1.5" if way == "by itself" else "900")
     client = await EngineClient.connect(start=False)
     await begin(client)
     move(file, sdtui_home / "elsewhere")
@@ -147,7 +147,10 @@ async def test_a_picture_whose_history_is_damaged_is_kept_and_the_file_is_named(
     let_go(sdtui_home)
     (failed,) = of_kind(await until(client, JobFailed), JobFailed)
     check_the_picture_is_kept(failed, file)
-    assert (await until_it_fails(client)).running_job_id is None
+    status = await until_it_fails(client)
+    assert status.running_job_id is None
+    assert status.trouble is not None
+    assert str(pictures()[0]) in status.trouble.message
     for request in (
         client.search_gallery(),
         client.submit(params("second")),

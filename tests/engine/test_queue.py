@@ -166,7 +166,7 @@ async def test_an_interrupted_job_stays_the_first_of_a_paused_queue(
 async def test_an_engine_that_only_holds_jobs_back_is_not_needed(
     start_fake_engine: StartEngine,
 ) -> None:
-    engine = start_fake_engine("0.3")
+    engine = start_fake_engine("1.5")
     client = await attach()
     await client.pause_queue()
     waiting = await client.submit(params())

@@ -147,7 +147,7 @@ def test_a_command_does_not_wait_for_a_worker_that_cannot_start(
 async def test_an_engine_that_cannot_work_ends_and_its_successor_does_the_jobs(
     start_fake_engine: StartEngine, sdtui_home: Path
 ) -> None:
-    engine = start_fake_engine("0.3", "--broken")
+    engine = start_fake_engine("1.5", "--broken")
     client = await EngineClient.connect(start=False)
     job_id = await client.submit(params("a red apple"))
     await trouble(client)

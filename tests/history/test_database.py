@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 import sqlite3
 import stat
 from contextlib import closing
@@ -151,6 +153,20 @@ def test_a_file_that_cannot_be_written_any_more_is_no_lack_of_room(database: Dat
         add(JobStore(database), "a")
     assert not isinstance(refused.value, HistoryHeldUpError)
     assert "room" not in str(refused.value)
+
+
+def test_a_journal_that_cannot_be_made_is_waited_for(database: Database):
+    database.connection.execute("PRAGMA journal_mode = DELETE")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.open(os.devnull, os.O_RDONLY)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, limits[1]))
+    try:
+        with pytest.raises(HistoryHeldUpError, match="unable to open"):
+            add(JobStore(database), "a")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    add(JobStore(database), "a")
 
 
 def test_a_file_that_another_program_holds_is_no_lack_of_room(database: Database, tmp_path: Path):

@@ -132,7 +132,10 @@ async def test_every_screen_can_be_left_to_the_shell(
 
 
 @pytest.mark.parametrize("name", SCREENS)
-async def test_ctrl_c_leaves_no_screen_without_having_been_heard(name: str) -> None:
+async def test_ctrl_c_leaves_no_screen_without_having_been_heard(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sdtui.tui.app._SECOND_CTRL_C_SECONDS", 600)
     async with with_screen(name) as stage:
         above = stage.app.screen
         await stage.press("ctrl+c")
@@ -147,6 +150,7 @@ async def test_ctrl_c_copies_what_is_selected() -> None:
     async with with_screen("palette") as stage:
         await stage.press(*"queue", "shift+home", "ctrl+c")
         await stage.until(lambda: stage.app.clipboard == "queue")
+        await stage.until_shown("copied, ^q leaves")
         await stage.press("ctrl+c")
         await stage.pilot.pause()
         assert not stage.app._exit

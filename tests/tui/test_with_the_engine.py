@@ -58,5 +58,6 @@ def test_a_home_that_cannot_be_used_is_said_and_the_interface_stays(tmp_path: Pa
     command = [sys.executable, "-m", "sdtui"]
     with Terminal(command, columns=160, lines=60, env={"SDTUI_HOME": str(home)}) as terminal:
         terminal.wait_for(f"A folder of sdtui cannot be used. {str(home)[:20]}")
+        terminal.wait_for("set SDTUI_HOME")
         terminal.send("\x11")
         assert terminal.wait_for_exit() == 0

@@ -54,6 +54,7 @@ class MainScreen(ModelScreen):
         self._awaiting_engine: tuple[GenerationParams, int] | None = None
         # Prompts that were written here and emptied again are not another picture's to fill.
         self._is_untouched = True
+        self._pane_names_the_engine = False
 
     def on_mount(self) -> None:
         """Everything that the first paint does not need waits until it is over."""
@@ -140,6 +141,10 @@ class MainScreen(ModelScreen):
     def _engine_is_there(self, message: EngineConnected) -> None:
         status = message.status
         waiting, self._awaiting_engine = self._awaiting_engine, None
+        if self._pane_names_the_engine:
+            self._pane_names_the_engine = False
+            self.run_view.preview.clear()
+            self._invite()
         if status is not None:
             self.run_view.show(status)
         if waiting is not None:
@@ -149,10 +154,14 @@ class MainScreen(ModelScreen):
 
     @on(EngineLost)
     def _engine_is_gone(self, message: EngineLost) -> None:
+        is_at_work, preview = bool(self.run_view.unfinished), self.run_view.preview
         self.run_view.lose_engine("trying again")
         if message.error is not None:
-            reason = refusal(message.error)
-            self.status.note(lambda: "" if self.bridge.client else reason)
+            error = message.error
+            self.status.note(lambda: "" if self.bridge.client else refusal(error))
+            if not is_at_work and preview.frame is None:
+                preview.show_failure(error.title, error.message, error.remedy)
+                self._pane_names_the_engine = True
 
     # What the user changes ---------------------------------------------------------------------
 
