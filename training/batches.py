@@ -25,7 +25,7 @@ NAMED_PLACE_SHARE = 0.25
 #: The share of a style that a caption has to name.
 NAMED_STYLE_SHARE = 0.7
 #: How often a thing is drawn that the weights a run begins from do not know, beside one they do.
-NEW_SHARE = 3.0
+NEW_SHARE = 2.5
 
 
 class Batches:

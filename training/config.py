@@ -156,10 +156,10 @@ RECIPES: dict[str, Recipe] = {
         replace(
             CPU_STYLES,
             name="cpu-things",
-            most=330,
+            most=300,
             known=261,
             diffusion=replace(
-                CPU_STYLES.diffusion, minutes=85, learning_rate=8e-4, text_learning_rate=3e-4
+                CPU_STYLES.diffusion, minutes=87, learning_rate=5e-4, text_learning_rate=3e-4
             ),
         ),
         Recipe(

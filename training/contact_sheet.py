@@ -48,7 +48,7 @@ def tile(pictures: torch.Tensor, labels: Sequence[str], columns: int = COLUMNS) 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=POCKET)
-    parser.add_argument("--recipe", choices=sorted(RECIPES), default="cpu-styles")
+    parser.add_argument("--recipe", choices=sorted(RECIPES), default="cpu-things")
     parser.add_argument("-o", "--output", type=Path, default=Path("contact_sheet.png"))
     parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--guidance-scale", type=float, default=DEFAULT_GUIDANCE)

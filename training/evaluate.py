@@ -116,10 +116,13 @@ def reconstruction_psnr(vae: AutoencoderKL, things: Things) -> float:
 
 
 def breakdown(things: Things, recipe: Recipe, answers: Answers) -> Iterator[tuple[str, Answers]]:
-    """Answers to parts of the questions: the chosen things, each style, each place."""
+    """Answers to parts of the questions: chosen, known and new things, each style, each place."""
     parts: dict[str, Callable[[Question], bool]] = {
         "chosen things": lambda question: bool(question.things & things.chosen)
     }
+    if recipe.known:
+        parts["known before"] = lambda question: min(question.things) < recipe.known
+        parts["new things"] = lambda question: min(question.things) >= recipe.known
     for style in recipe.styles:
         parts[style] = lambda q, style=style: (
             q.view is not None and things.drawn[q.view.picture][1] == style
@@ -203,7 +206,7 @@ def write_scores(card: Path, lines: Sequence[str]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=POCKET)
-    parser.add_argument("--recipe", choices=sorted(RECIPES), default="cpu-styles")
+    parser.add_argument("--recipe", choices=sorted(RECIPES), default="cpu-things")
     parser.add_argument("--things", type=int, default=None, help="draw only so many a row")
     parser.add_argument("--quick", action="store_true", help="seen and held-out pairs alone")
     parser.add_argument("--card", type=Path, help="write the scores into this model card")

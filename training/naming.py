@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("part", choices=("ask", "score"))
     parser.add_argument("path", type=Path, help="the sheets' folder, or the answers")
     parser.add_argument("--model", type=Path, default=POCKET)
-    parser.add_argument("--recipe", choices=sorted(RECIPES), default="cpu")
+    parser.add_argument("--recipe", choices=sorted(RECIPES), default="cpu-things")
     arguments = parser.parse_args()
     things = load_things(DATA / "pictures.npz", RECIPES[arguments.recipe])
     if arguments.part == "ask":
