@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 SIZE = (140, 40)
 STEPS = 25
-SHOWN_STEP = 23
+SHOWN_STEP = 20
 """Late enough for the picture to be there, early enough to show that it is being made."""
 FONTS = '"DejaVu Sans Mono", Menlo, Consolas, "Liberation Mono", monospace'
 
@@ -36,11 +36,12 @@ def without_web_fonts(svg: str) -> str:
 async def draw(prompt: str, seed: int, light: bool) -> str:
     """Generate `prompt`; the screen as SVG while step `SHOWN_STEP` is in view."""
     from sdtui.params import GenerationParams
-    from sdtui.tui import frame_pace
+    from sdtui.tui import cpu_share, frame_pace
     from sdtui.tui.app import SdtuiApp
 
-    # Nothing is sent anywhere, so there is no terminal to spare.
+    # Nothing is sent anywhere, so there is no terminal to spare, and every step is to be seen.
     frame_pace.UNANSWERED_FRAMES_PER_SECOND = 1_000
+    cpu_share.SHARE, cpu_share.SHORTEST_WAIT_SECONDS = 1.0, 0.0
     start = GenerationParams(prompt=prompt, seed=seed, num_inference_steps=STEPS)
     app = SdtuiApp(start=start)
     async with app.run_test(size=SIZE) as pilot:
