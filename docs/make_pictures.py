@@ -86,7 +86,7 @@ async def draw_alone(prompt: str, seed: int, light: bool) -> str:
 def main() -> None:
     """Draw one picture into this folder."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--prompt", default="a red apple")
+    parser.add_argument("--prompt", default="a fox on a blue background")
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--light", action="store_true")
     arguments = parser.parse_args()
