@@ -8,7 +8,6 @@ which takes them for commands.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from dataclasses import dataclass
 from time import monotonic
@@ -21,6 +20,9 @@ from textual.message_pump import MessagePump
 
 _PATIENCE_SECONDS = 0.5
 """A key that is being acted upon for longer, or was lost with its widget, holds up no other."""
+
+_START_SECONDS = 20.0
+"""A screen takes no longer to be there, on a machine that is slow and busy."""
 
 
 class TypedInOrder(App[ReturnType]):
@@ -49,7 +51,7 @@ class TypedInOrder(App[ReturnType]):
             # What is typed while the program starts waits until the screen has given the focus.
             self._is_open = True
             if self._wait_for(self.screen):
-                self._busy_until = math.inf
+                self._busy_until = monotonic() + _START_SECONDS
                 return
         if monotonic() >= self._busy_until:
             await self._hand_out_next()
