@@ -122,7 +122,7 @@ def _kept(
     except OSError as error:
         if output is None:
             raise _refusal(paths.images_dir(), error) from error
-        note(f"{_refusal(paths.images_dir(), error).message}; the picture is where -o says only")
+        note(f"{_reason(paths.images_dir(), error)}; the picture is where -o says only")
         try:
             write(encode_png(*picture, version=sdtui.__version__), output, force=force)
         except OSError as refused:
@@ -136,9 +136,13 @@ def _kept(
     return output
 
 
+def _reason(folder: Path, error: OSError) -> str:
+    return f"{error.filename or folder}: {error.strerror}"
+
+
 def _refusal(folder: Path, error: OSError) -> GenerationError:
     return GenerationError(
         "The picture could not be saved",
-        f"{error.filename or folder}: {error.strerror}",
+        _reason(folder, error),
         "Set SDTUI_HOME to a folder that you may write, or name a file with -o.",
     )

@@ -29,7 +29,7 @@ def test_an_engine_that_is_stopped_is_said_with_an_exit_code(
     monkeypatch: pytest.MonkeyPatch,
     command: tuple[str, ...],
 ) -> None:
-    monkeypatch.setattr("sdtui.engine.client._ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr("sdtui.engine.first_answer._ANSWER_SECONDS", 0.2)
     fake_engine.send_signal(signal.SIGSTOP)
     outcome = sdtui(*command)
     assert (outcome.code, outcome.out) == (5, "")

@@ -16,7 +16,7 @@ import pytest
 
 import sdtui
 from sdtui import paths
-from sdtui.engine import client as engine_client
+from sdtui.engine import first_answer
 from sdtui.engine.client import EngineClient, stop_engine
 from sdtui.engine.launch import EngineNotRunningError
 from sdtui.engine.listener import answers, peer_pid, peer_uid
@@ -166,7 +166,7 @@ async def test_a_stopped_engine_is_named_until_it_goes_on(
     fake_engine: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("sdtui.engine.client._ANSWER_SECONDS", 0.2)
+        patch.setattr("sdtui.engine.first_answer._ANSWER_SECONDS", 0.2)
         fake_engine.send_signal(signal.SIGSTOP)
         for asked in (EngineClient.connect(), stop_engine(), stop_engine(force=True)):
             with pytest.raises(EngineError, match="does not answer") as caught:
@@ -182,7 +182,7 @@ async def test_a_stopped_engine_is_named_until_it_goes_on(
 async def test_a_stopped_engine_to_which_too_many_connect_does_not_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("sdtui.engine.client._ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr("sdtui.engine.first_answer._ANSWER_SECONDS", 0.2)
     with socket.socket(socket.AF_UNIX) as stopped:
         stopped.bind(os.fspath(paths.socket_path()))
         stopped.listen(0)
@@ -194,7 +194,7 @@ async def test_a_stopped_engine_to_which_too_many_connect_does_not_answer(
 async def test_an_engine_that_takes_long_to_end_is_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("sdtui.engine.client._ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr("sdtui.engine.first_answer._ANSWER_SECONDS", 0.05)
     asked, may_end = asyncio.Event(), asyncio.Event()
 
     async def end_slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -208,8 +208,8 @@ async def test_an_engine_that_takes_long_to_end_is_waited_for(
         await asked.wait()
         return await takes_connections()
 
-    takes_connections = engine_client._takes_connections
-    monkeypatch.setattr(engine_client, "_takes_connections", takes_connections_when_it_was_asked)
+    takes_connections = first_answer._takes_connections
+    monkeypatch.setattr(first_answer, "_takes_connections", takes_connections_when_it_was_asked)
     ending = await asyncio.start_unix_server(end_slowly, paths.socket_path())
     stopping = asyncio.create_task(stop_engine())
     await asked.wait()
