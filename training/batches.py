@@ -6,11 +6,13 @@ import random
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
+from typing import NamedTuple
 
 import torch
 
 from training.captions import draw_caption, held_out_pairs
 from training.config import Recipe
+from training.emphasis import emphasis
 from training.model import Model
 from training.parallel import rank, workers
 from training.pictures import BACKGROUNDS, Things, views
@@ -28,11 +30,23 @@ NAMED_STYLE_SHARE = 0.7
 NEW_SHARE = 2.5
 
 
+class Batch(NamedTuple):
+    """Captions, renumbered (captions, 77), their latents (captions, 4, height, width) and weights.
+
+    The weights, (captions, 1, height, width), have a mean of 1 in each.
+    """
+
+    input_ids: torch.Tensor
+    latents: torch.Tensor
+    weights: torch.Tensor
+
+
 class Batches:
     """Draws captions with their latents, never a held-out pair."""
 
     def __init__(self, things: Things, latents: torch.Tensor, model: Model, recipe: Recipe):
         self.things, self.latents, self.model = things, latents, model
+        self.emphasis = emphasis(latents)
         self.recipe, self.known = recipe.diffusion, recipe.known
         self.words = words_for(things, recipe.tags, recipe.seed).spoken
         self.views = views(things, recipe.places)
@@ -73,13 +87,14 @@ class Batches:
         """Renumbered ids (pairs, 77) of a caption for each pair."""
         return self.model.vocabulary.encode([self.caption(*pair) for pair in pairs])
 
-    def draw(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Renumbered ids (captions, 77) and latents (captions, 4, height, width)."""
+    def draw(self) -> Batch:
+        """The next captions."""
         pairs = self.draw_pairs(self.recipe.captions // workers())
         rows, columns = (list(part) for part in zip(*pairs, strict=True))
-        return self.encode(pairs), self.latents[rows, columns].float()
+        latents = self.latents[rows, columns].float()
+        return Batch(self.encode(pairs), latents, self.emphasis[rows])
 
-    def draw_ahead(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def draw_ahead(self) -> Iterator[Batch]:
         """Batches as `draw` gives them, each made while the one before it is trained on."""
         with ThreadPoolExecutor(1) as pool:
             coming = pool.submit(self.draw)

@@ -86,9 +86,9 @@ class Recipe:
     #: All things that were prepared, or those that things.toml chooses; and of them the first few.
     everything: bool = False
     most: int | None = None
-    #: How many of the first things the weights that the run begins from draw already: the others
-    #: are seen more often.
-    known: int = 0
+    #: How many of the first things the runs had that led to the weights which this one begins from,
+    #: in their order.
+    stages: tuple[int, ...] = ()
     styles: tuple[str, ...] = (DEFAULT_STYLE,)
     places: tuple[str, ...] = (CENTRED,)
     #: Whether captions also use emojibase's tags, where a tag is one thing's alone.
@@ -102,6 +102,11 @@ class Recipe:
     checkpoint_minutes: float = 4.0
     #: Share of the pairs of picture (a thing in a style) and background that training never sees.
     held_out: float = 0.1
+
+    @property
+    def known(self) -> int:
+        """How many of the first things the weights draw already that the run begins from."""
+        return self.stages[-1] if self.stages else 0
 
 
 TOY = Recipe(
@@ -156,10 +161,10 @@ RECIPES: dict[str, Recipe] = {
         replace(
             CPU_STYLES,
             name="cpu-things",
-            most=300,
-            known=261,
+            most=350,
+            stages=(261, 300),
             diffusion=replace(
-                CPU_STYLES.diffusion, minutes=87, learning_rate=5e-4, text_learning_rate=3e-4
+                CPU_STYLES.diffusion, minutes=80, learning_rate=5e-4, text_learning_rate=3e-4
             ),
         ),
         Recipe(

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from training.batches import Batches
+from training.batches import Batch, Batches
 from training.budget import Budget, learning_rate_factor
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import DiffusionRecipe, Recipe
@@ -40,21 +40,21 @@ def draw_timesteps(
 
 def velocity_loss(
     model: Model,
-    input_ids: torch.Tensor,
-    latents: torch.Tensor,
+    batch: Batch,
     empty: torch.Tensor,
     recipe: DiffusionRecipe,
     signal: torch.Tensor,
 ) -> torch.Tensor:
-    """Mean squared error of the velocity, each caption seen at two noise levels.
+    """Squared error of the velocity, a mean weighted as the batch says, at two noise levels.
 
     The first shows a true picture under noise; the second, with less noise, shows most of them
     with what guidance puts on top. At both, captions are dropped, for guidance, and are another
     picture's where the noise is low.
 
-    Takes renumbered `input_ids` (captions, 77), those of the `empty` caption (1, 77), scaled
-    `latents` (captions, 4, height, width) and `signal`, the alpha_bar of each timestep (1000,).
+    Takes renumbered ids of the `empty` caption (1, 77) and `signal`, the alpha_bar of each timestep
+    (1000,).
     """
+    input_ids, latents, weights = batch
     prompt_embeds = model.text_encoder(torch.cat([input_ids, empty])).last_hidden_state
     prompt_embeds, nothing = prompt_embeds[:-1], prompt_embeds[-1:].expand_as(prompt_embeds[:-1])
     noise = torch.randn_like(latents)
@@ -66,15 +66,16 @@ def velocity_loss(
 
     noisy, velocity = add_noise(latents, noise, signal[first])
     predicted = predict(model, noisy, first, told(signal[first]))
-    loss = (predicted - velocity).square().mean()
+    loss = ((predicted - velocity).square() * weights).mean()
     with torch.no_grad():
         difference = predicted - predict(model, noisy, first, nothing)
     excess = draw_excess(difference, signal[first])
 
     noisy, velocity = add_noise(latents, noise, signal[second])
-    noisy, velocity, weights = see_through(noisy, velocity, excess, signal[second])
+    noisy, velocity, excess_weights = see_through(noisy, velocity, excess, signal[second])
     predicted = predict(model, noisy, second, told(signal[second]))
-    return (loss + ((predicted - velocity).square() * weights).mean()) / NOISE_LEVELS
+    errors = (predicted - velocity).square() * weights * excess_weights
+    return (loss + errors.mean()) / NOISE_LEVELS
 
 
 def predict(
@@ -143,9 +144,9 @@ def train_diffusion(
     empty = model.vocabulary.encode([""]).to(recipe.device)
 
     def loss_of_next() -> torch.Tensor:
-        input_ids, latents = (part.to(recipe.device) for part in next(coming))
+        batch = Batch(*(part.to(recipe.device) for part in next(coming)))
         with autocast(recipe):
-            return velocity_loss(model, input_ids, latents, empty, settings, signal)
+            return velocity_loss(model, batch, empty, settings, signal)
 
     if recipe.compile:
         for network in networks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -95,8 +96,8 @@ def unpack_picture(file: bytes) -> np.ndarray:
 def load_things(path: Path, recipe: Recipe) -> Things:
     """What training.prepare wrote, as far as the recipe uses it.
 
-    Pictures of the things that a run's first weights know come first, as they did in the run that
-    left those weights: held-out combinations follow their order, and so stay held out.
+    Pictures of the things that a run before this one had come first, in the order that they had
+    there: held-out combinations follow it, and so stay held out from run to run.
     """
     with np.load(path) as arrays:
         content, ends = arrays["files"].tobytes(), arrays["ends"].tolist()
@@ -108,7 +109,7 @@ def load_things(path: Path, recipe: Recipe) -> Things:
         raise ValueError(f"{path} holds the chosen things alone: prepare --everything")
     number = {row: new for new, row in enumerate(used)}
     rows = [n for n, (row, style) in enumerate(drawn) if row in number and style in recipe.styles]
-    rows.sort(key=lambda n: number[drawn[n][0]] >= recipe.known)
+    rows.sort(key=lambda n: bisect_right(recipe.stages, number[drawn[n][0]]))
     files = [content[(ends[n - 1] if n else 0) : ends[n]] for n in rows]
     pictures = np.stack([unpack_picture(file) for file in files])
     return Things(

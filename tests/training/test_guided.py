@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import torch
 
+from training.batches import Batch
 from training.config import RECIPES
 from training.diffusion import LARGEST_GAP, velocity_loss
 from training.guided import (
@@ -54,7 +55,8 @@ def ask(count: int = 4000) -> tuple[Recorder, torch.Tensor]:
     recorder = Recorder(pictures)
     input_ids, empty = torch.arange(count)[:, None].expand(-1, 77), torch.full((1, 77), -1)
     recipe = RECIPES["toy"].diffusion
-    return recorder, velocity_loss(recorder, input_ids, pictures, empty, recipe, SIGNAL)  # type: ignore[arg-type]
+    batch = Batch(input_ids, pictures, torch.ones(count, 1, 2, 2))
+    return recorder, velocity_loss(recorder, batch, empty, recipe, SIGNAL)  # type: ignore[arg-type]
 
 
 def test_a_caption_is_seen_with_much_noise_and_then_with_less() -> None:
@@ -108,8 +110,9 @@ def test_who_knows_the_picture_loses_nothing() -> None:
     )
     input_ids = torch.zeros(len(recorder.pictures), 77, dtype=torch.long)
     recipe = RECIPES["toy"].diffusion
-    arguments = (recorder.pictures, input_ids[:1], recipe, SIGNAL)
-    assert velocity_loss(recorder, input_ids, *arguments) < 1e-6  # type: ignore[arg-type]
+    batch = Batch(input_ids, recorder.pictures, torch.ones(len(input_ids), 1, 2, 2))
+    loss = velocity_loss(recorder, batch, input_ids[:1], recipe, SIGNAL)  # type: ignore[arg-type]
+    assert loss < 1e-6
 
 
 def test_captions_mislead_where_the_picture_can_be_seen() -> None:

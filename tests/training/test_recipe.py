@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -188,7 +189,7 @@ def test_training_never_sees_a_held_out_combination_in_any_place(data: Path) -> 
     assert held_out
     seen = set()
     for _ in range(200):
-        _, latents = batches.draw()
+        latents = batches.draw().latents
         seen |= {(int(row), int(column)) for row, column in latents[:, :, 0, 0]}
     pictures = {(batches.views[row].picture, column) for row, column in seen}
     assert not pictures & held_out
@@ -197,18 +198,21 @@ def test_training_never_sees_a_held_out_combination_in_any_place(data: Path) -> 
 
 
 def test_things_that_join_leave_the_others_their_held_out_combinations(data: Path) -> None:
-    few = load_things(data / "pictures.npz", replace(TOY, most=2))
-    more = load_things(data / "pictures.npz", replace(TOY, known=2))
-    assert len(more.names) > len(few.names)
-    assert more.names[:2] == few.names
-    assert more.drawn[: len(few.drawn)] == few.drawn
-    before = held_out_combinations(few, replace(TOY, held_out=0.5))
-    after = held_out_combinations(more, replace(TOY, held_out=0.5))
-    assert before == {pair for pair in after if pair[0] < len(few.drawn)}
+    runs = [
+        replace(TOY, held_out=0.5, most=most, stages=stages)
+        for most, stages in ((2, ()), (3, (2,)), (8, (2, 3)))
+    ]
+    for few, more in pairwise((load_things(data / "pictures.npz", run), run) for run in runs):
+        assert len(more[0].names) > len(few[0].names)
+        assert more[0].names[: len(few[0].names)] == few[0].names
+        count = len(few[0].drawn)
+        assert more[0].drawn[:count] == few[0].drawn
+        before, after = held_out_combinations(*few), held_out_combinations(*more)
+        assert before == {pair for pair in after if pair[0] < count}
 
 
 def test_things_that_join_are_seen_more_often(data: Path) -> None:
-    recipe = replace(TOY, known=2)
+    recipe = replace(TOY, stages=(2,))
     things = load_things(data / "pictures.npz", recipe)
     batches = batches_of(things, data, recipe)
     counts = Counter(
@@ -288,7 +292,7 @@ def test_words_that_are_new_to_a_run_begin_apart_from_the_rows_they_were_lent(
     export_pipeline(model, vae, few, things, tmp_path / "model", data)
     known = set(model.vocabulary.token_ids.tolist())
 
-    more = replace(TOY, known=2)
+    more = replace(TOY, stages=(2,))
     things = load_things(data / "pictures.npz", more)
     model = build_model(things, more, data, 8)
     warm_start(model, things, more, tmp_path / "run", tmp_path / "model")
