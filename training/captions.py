@@ -117,9 +117,10 @@ def caption_words(
 def held_out_pairs(
     pictures: int, backgrounds: Sequence[str], share: float, seed: int
 ) -> set[tuple[int, int]]:
-    """(picture, background) pairs that training never sees, in whatever place.
+    """(picture, background) pairs that no caption ever goes with, in whatever place.
 
-    A picture is a thing in a style. The default background is always seen.
+    A picture is a thing in a style. The default background is always seen. The UNet and the text
+    encoder never see these pairs; the autoencoder, which reads no captions, sees all.
     """
     rng = random.Random(seed)
     return {

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 
 
-def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write beside the old checkpoint, then replace it in one move."""
+@contextmanager
+def whole_or_absent(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write beside the one at `path`, which it replaces in one move."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".partial")
     with temporary.open("wb") as file:
-        torch.save(state, file)
+        yield file
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint in place of the old one."""
+    with whole_or_absent(path) as file:
+        torch.save(state, file)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:

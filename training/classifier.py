@@ -16,7 +16,7 @@ from torch import nn
 
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import ClassifierRecipe, Recipe
-from training.pictures import Things, View, composite, place_pictures, views
+from training.pictures import Things, View, composite, fingerprint, place_pictures, views
 
 SIZE = 64
 
@@ -67,12 +67,16 @@ def augmented(things: Things, chosen: Sequence[View], generator: torch.Generator
 
 
 def train_classifier(things: Things, recipe: Recipe, path: Path) -> nn.Sequential:
-    """The classifier of these things; kept in `path`, and read from there the next time."""
+    """The classifier of these things.
+
+    It is kept in `path`, and read from there the next time that the same one is asked for.
+    """
     settings, device = recipe.classifier, things.pictures.device
     torch.manual_seed(recipe.seed)
     classifier = build_classifier(len(things.names), settings).to(device)
+    learnt = f"{fingerprint(things, recipe.places)} {settings}"
     state = load_checkpoint(path)
-    if state is not None:
+    if state is not None and state.get("learnt") == learnt:
         classifier.load_state_dict(state["classifier"])
         return classifier.eval()
     every = views(things, recipe.places)
@@ -98,7 +102,7 @@ def train_classifier(things: Things, recipe: Recipe, path: Path) -> nn.Sequentia
         if step % 100 == 0:
             print(f"classifier {step} loss {float(loss.detach()):.3f}", flush=True)
     classifier.eval()
-    save_checkpoint(path, {"classifier": classifier.state_dict()})
+    save_checkpoint(path, {"classifier": classifier.state_dict(), "learnt": learnt})
     return classifier
 
 

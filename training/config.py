@@ -1,9 +1,9 @@
 """What a training run is made of: sizes, budgets and rates, as named recipes.
 
 `toy` runs in seconds, `cpu` in two to three hours on two cores, `cpu-styles` in less than two hours
-from the weights of `cpu`, `cpu-things` in an hour and a half from those of `cpu-styles`, `h100`
-in about twenty minutes on one GPU. `toy-compiled` tries what the last three have more than `cpu`:
-torch.compile and bfloat16.
+from the weights of `cpu`, `cpu-things` in an hour and a half from weights that know its first 300
+things, `h100` in about twenty minutes on one GPU. `toy-compiled` tries what the last three have
+more than `cpu`: torch.compile and bfloat16.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ class Recipe:
     autocast: str | None = None
     compile: bool = False
     checkpoint_minutes: float = 4.0
-    #: Share of the pairs of picture (a thing in a style) and background that training never sees.
+    #: Share of the pairs of picture (a thing in a style) and background that the UNet and the text
+    #: encoder never see. The autoencoder sees all.
     held_out: float = 0.1
 
     @property

@@ -1,7 +1,8 @@
 """A picture of many pictures: `python -m training.contact_sheet [--model FOLDER] [-o FILE]`.
 
-The 64 prompts follow from the recipe's things alone and their seeds are 0 to 63, so that two models
-can be compared side by side. Every one is a combination that training never saw.
+The 64 prompts follow from the things, styles and places that the model knows and their seeds are 0
+to 63, so that two models can be compared side by side. Every one is a combination that the UNet and
+the text encoder have never seen.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import torch
 from PIL import Image, ImageDraw
 
 from sdtui.params import DEFAULT_GUIDANCE
-from training.config import DATA, RECIPES
+from training.config import DATA
 from training.export import POCKET
+from training.known import recipe_of
 from training.pictures import load_things
 from training.questions import sheet_questions
 from training.sampling import draw, load_pipeline
@@ -48,15 +50,14 @@ def tile(pictures: torch.Tensor, labels: Sequence[str], columns: int = COLUMNS) 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=POCKET)
-    parser.add_argument("--recipe", choices=sorted(RECIPES), default="cpu-things")
     parser.add_argument("-o", "--output", type=Path, default=Path("contact_sheet.png"))
     parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--guidance-scale", type=float, default=DEFAULT_GUIDANCE)
     parser.add_argument("--prompts", nargs="*", help="prompts instead of the fixed ones")
     arguments = parser.parse_args()
-    recipe = RECIPES[arguments.recipe]
     prompts = arguments.prompts
     if not prompts:
+        recipe = recipe_of(arguments.model)
         things = load_things(DATA / "pictures.npz", recipe)
         prompts = [question.prompt for question in sheet_questions(things, recipe)]
     pictures = draw(

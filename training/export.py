@@ -1,7 +1,8 @@
 """Write a run as a diffusers pipeline: `python -m training.export cpu [--to FOLDER]`.
 
-Every component can be loaded by hand from its own subfolder, in fp16 safetensors. Files are
-written aside and then moved over the old ones, so that a reader never meets half a model.
+Every component can be loaded by hand from its own subfolder, in fp16 safetensors. All are written
+aside and then moved over the old ones, one by one; model_index.json is away meanwhile, so that a
+folder that has one holds a single model's files.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -29,6 +31,8 @@ from training.vae import load_trained_vae
 from training.words import nouns, words_for
 
 POCKET = Path(__file__).parents[1] / "sdtui" / "models" / "pocket"
+
+INDEX = "model_index.json"
 
 #: What model_index.json names, in the order of the lesson.
 PIPELINE = {
@@ -71,8 +75,12 @@ def write_json(path: Path, content: object) -> None:
 
 
 def replace_files(source: Path, target: Path) -> None:
-    """Move every file of `source` over its namesake in `target`, one atomic move each."""
-    for path in sorted(source.rglob("*")):
+    """Move every file of `source` over its namesake in `target`, one atomic move each.
+
+    model_index.json leaves first and arrives last. What has no namesake stays: a card, licences.
+    """
+    (target / INDEX).unlink(missing_ok=True)
+    for path in sorted(source.rglob("*"), key=lambda path: (path.name == INDEX, path)):
         if path.is_file():
             place = target / path.relative_to(source)
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +111,10 @@ def export_pipeline(
         nouns(words_for(things, recipe.tags, recipe.seed).spoken),
     )
     target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".export-") as name:
+    aside = f".export-{target.name}-"
+    for left_over in target.parent.glob(f"{aside}*"):
+        shutil.rmtree(left_over)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=aside) as name:
         folder = Path(name)
         CLIPTokenizer.from_pretrained(data / "tokenizer").save_pretrained(folder / "tokenizer")
         text_encoder.half().save_pretrained(folder / "text_encoder")
@@ -119,7 +130,7 @@ def export_pipeline(
             **{part: list(classes) for part, classes in PIPELINE.items()},
             "requires_safety_checker": False,
         }
-        write_json(folder / "model_index.json", index)
+        write_json(folder / INDEX, index)
         write_json(
             folder / "things.json",
             {

@@ -13,17 +13,28 @@ from training.balance import balance_channels
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import Recipe
 from training.device import autocast
-from training.pictures import Things, background_colours, composite, place_pictures, views
+from training.pictures import (
+    Things,
+    background_colours,
+    composite,
+    fingerprint,
+    place_pictures,
+    views,
+)
 from training.vae import load_trained_vae
 
 
 @dataclass(frozen=True)
 class EncodedThings:
-    """Scaled latents (views, backgrounds, 4, height, width), and what brought them there."""
+    """Scaled latents (views, backgrounds, 4, height, width), and what brought them there.
+
+    `views` is the fingerprint of the views that the rows are.
+    """
 
     latents: torch.Tensor
     mean: torch.Tensor
     std: torch.Tensor
+    views: str
 
     @property
     def scaling_factor(self) -> float:
@@ -52,21 +63,43 @@ def encode_things(vae: AutoencoderKL, things: Things, recipe: Recipe) -> Encoded
         rows.append(encoded.latent_dist.mode().float())
     latents = torch.cat(rows).unflatten(0, (len(every), len(colours)))
     mean, std = latents.mean((0, 1, 3, 4)), latents.std((0, 1, 3, 4))
-    return EncodedThings((latents - mean.view(-1, 1, 1)) / std.view(-1, 1, 1), mean, std)
+    scaled = (latents - mean.view(-1, 1, 1)) / std.view(-1, 1, 1)
+    return EncodedThings(scaled, mean, std, fingerprint(things, recipe.places))
 
 
 def save_latents(path: Path, encoded: EncodedThings) -> None:
     """Keep the latents in half precision beside the run's checkpoints."""
     state = {"latents": encoded.latents.half(), "mean": encoded.mean, "std": encoded.std}
-    save_checkpoint(path, {name: tensor.cpu() for name, tensor in state.items()})
+    tensors = {name: tensor.cpu() for name, tensor in state.items()}
+    save_checkpoint(path, {**tensors, "views": encoded.views})
 
 
-def load_latents(path: Path, device: str = "cpu") -> EncodedThings:
-    """What save_latents wrote; the latents stay in half precision, on a device."""
+def load_latents(path: Path) -> EncodedThings:
+    """What save_latents wrote; the latents stay in half precision.
+
+    They may be of no known views: what brought them there is true all the same.
+    """
     state = load_checkpoint(path)
     if state is None:
         raise FileNotFoundError(f"{path} is missing: train the autoencoder first")
-    return EncodedThings(state["latents"].to(device), state["mean"], state["std"])
+    return EncodedThings(state["latents"], state["mean"], state["std"], state.get("views", ""))
+
+
+def latents_to_train(things: Things, recipe: Recipe, run: Path) -> torch.Tensor:
+    """The latents in run/latents.pt, on the recipe's device.
+
+    Raises ValueError where their rows are not the recipe's views: captions would be paired with
+    other pictures.
+    """
+    path = run / "latents.pt"
+    encoded = load_latents(path)
+    if encoded.views != fingerprint(things, recipe.places):
+        raise ValueError(
+            f"{path} is not of the things, styles, places and pictures that {recipe.name} has now: "
+            f"`python -m training.train {recipe.name} --only latents` encodes these; "
+            "training.run does, once the file is removed"
+        )
+    return encoded.latents.to(recipe.device)
 
 
 def encode_run(things: Things, recipe: Recipe, run: Path) -> None:

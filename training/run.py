@@ -21,7 +21,7 @@ from training.device import set_up
 from training.diffusion import train_diffusion
 from training.evaluate import evaluate
 from training.export import export_run
-from training.latents import encode_run, load_latents
+from training.latents import encode_run, latents_to_train
 from training.model import build_model
 from training.pictures import Things, load_things
 from training.pieces import cut
@@ -53,7 +53,7 @@ def train(things: Things, recipe: Recipe, run: Path, data: Path, until: float | 
         report("latents")
     if is_spent(run / "diffusion.pt", recipe.diffusion.minutes):
         return True
-    latents = load_latents(run / "latents.pt", recipe.device).latents
+    latents = latents_to_train(things, recipe, run)
     model = build_model(things, recipe, data, latents.shape[-1])
     batches = Batches(things, latents, model, recipe)
     if not (run / "text.pt").exists():

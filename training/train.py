@@ -8,7 +8,7 @@ from training.batches import Batches
 from training.config import DATA, RECIPES, RUNS
 from training.device import set_up
 from training.diffusion import train_diffusion
-from training.latents import encode_run, load_latents
+from training.latents import encode_run, latents_to_train
 from training.model import build_model
 from training.parallel import rank, wait_for_all
 from training.pictures import load_things
@@ -35,7 +35,7 @@ def main() -> None:
         encode_run(things, recipe, run)
     wait_for_all()
     if "text" in parts or "diffusion" in parts:
-        latents = load_latents(run / "latents.pt", recipe.device).latents
+        latents = latents_to_train(things, recipe, run)
         model = build_model(things, recipe)
         batches = Batches(things, latents, model, recipe)
         if "text" in parts:

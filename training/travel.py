@@ -21,8 +21,8 @@ def pack_data(data: Path, target: Path) -> None:
     shutil.copytree(data / "tokenizer", target / "tokenizer", dirs_exist_ok=True)
     with np.load(data / "word_vectors.npz") as arrays:
         vectors = arrays["vectors"].astype(np.float32)
-    # Only their directions count.
-    rounded = np.round(vectors / np.abs(vectors).max(axis=1, keepdims=True) * 127)
+    # One scale for all: what reads them takes their mean off, and then only directions count.
+    rounded = np.round(vectors / np.abs(vectors).max() * 127)
     np.savez(target / "word_vectors.npz", vectors=rounded.astype(np.int8))
 
 

@@ -1,8 +1,9 @@
-"""Begin a run from exported weights: `python -m training.warm_start cpu [--model FOLDER]`.
+"""Begin a run from exported weights: `python -m training.warm_start NAME [--model FOLDER]`.
 
 Writes the checkpoints that a run of the same sizes would have left, less its optimizers' moments,
-so that `python -m training.train cpu --resume --only diffusion` trains what is published further.
-A recipe with more things, styles or places than the weights know begins from them as well.
+in place of what the run's folder holds, so that `python -m training.train NAME --resume --only
+diffusion` trains what is exported further. The weights have to know what the recipe begins from:
+the things that its `stages` end with, or all of its own. It may have more styles and places.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from training.checkpoint import save_checkpoint
 from training.config import DATA, RECIPES, RUNS, Recipe
 from training.ema import MovingAverage
 from training.export import POCKET
+from training.known import read_known
 from training.latents import encode_things, save_latents
 from training.model import Model, build_model
 from training.pictures import Things, load_things
@@ -52,8 +54,30 @@ def take_weights(model: Model, folder: Path, new: torch.Tensor) -> None:
     model.text_encoder.load_state_dict(weights)
 
 
+def check_stages(things: Things, recipe: Recipe, folder: Path) -> None:
+    """Refuse weights that do not know what the recipe begins from.
+
+    Which combinations are held out follows the stages: others would be trained on, or have been.
+    """
+    known, count = read_known(folder)["things"], recipe.known or len(things.names)
+    if set(known) != set(things.names[:count]):
+        raise ValueError(
+            f"{folder} knows {len(known)} things, which are not the first {count} that "
+            f"{recipe.name} begins from: what was held out would not stay so. Take another "
+            f"--model, or let the recipe's stages (training/config.py) be how many things the runs "
+            f"had that led to these weights: {len(known)} last"
+        )
+
+
 def warm_start(model: Model, things: Things, recipe: Recipe, run: Path, folder: Path) -> None:
-    """Write run/vae.pt, latents.pt and diffusion.pt from the pipeline in `folder`."""
+    """Write run/vae.pt, latents.pt and diffusion.pt from the pipeline in `folder`.
+
+    What the run has of these goes first, with its text encoder: to be stopped halfway leaves no
+    network beside the autoencoder of another.
+    """
+    check_stages(things, recipe, folder)
+    for name in ("diffusion.pt", "text.pt", "latents.pt"):
+        (run / name).unlink(missing_ok=True)
     vae = AutoencoderKL.from_pretrained(folder / "vae").eval()
     average = MovingAverage(vae, recipe.vae.ema_decay)
     save_checkpoint(

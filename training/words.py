@@ -81,7 +81,12 @@ def words_for(things: Things, with_tags: bool, seed: int = 0) -> Words:
         word: frozenset(rows[name] for name in names if name in rows)
         for word, names in HELD_OUT_SYNONYMS.items()
     }
-    spoken: list[Sequence[str]] = [(name, *ALIASES.get(name, ())) for name in things.names]
+    names = {name.lower() for name in things.names}
+    # An alias that is another thing's name would mean two pictures.
+    spoken: list[Sequence[str]] = [
+        (name, *(alias for alias in ALIASES.get(name, ()) if alias.lower() not in names))
+        for name in things.names
+    ]
     held_out: dict[str, frozenset[int]] = {}
     if with_tags:
         rng = random.Random(seed)

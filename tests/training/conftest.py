@@ -46,8 +46,8 @@ def svg_body(radius: int, colour: str) -> str:
 def raw(tmp_path: Path) -> Path:
     """What prepare would have fetched."""
     raw = tmp_path / "raw"
-    assets = raw / "lobehub-fluent-emoji-3d" / "package" / "assets"
-    names = raw / "emojibase-data" / "package" / "en"
+    assets = prepare.npm_folder(prepare.PICTURES_PACKAGE, raw) / "package" / "assets"
+    names = prepare.npm_folder(prepare.NAMES_PACKAGE, raw) / "package" / "en"
     assets.mkdir(parents=True)
     names.mkdir(parents=True)
     for row, (code, *_) in enumerate(EMOJI):
@@ -62,11 +62,8 @@ def raw(tmp_path: Path) -> Path:
         for code, label, group, tags in EMOJI
     ]
     (names / "data.json").write_text(json.dumps(entries))
-    for folder, colour in (
-        ("iconify-json-fluent-emoji-flat", "red"),
-        ("iconify-json-noto", "blue"),
-    ):
-        package = raw / folder / "package"
+    for style, colour in (("flat", "red"), ("cartoon", "blue")):
+        package = prepare.npm_folder(prepare.SVG_PACKAGES[style], raw) / "package"
         package.mkdir(parents=True)
         icons = {
             label: {"body": svg_body(4 + 3 * row, colour)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from training.naming import is_right, order, read_answers, score
+from training.naming import Judge, order, read_answers, score
 from training.pictures import Things
 
 NAMES = ("red apple", "fox", "automobile")
@@ -23,28 +23,69 @@ def test_answers_are_read_by_their_numbers() -> None:
     assert read_answers(text) == {1: "red apple", 12: "a fox", 3: "car"}
 
 
+WORDS = (
+    ("red apple", "apple"),
+    ("green apple",),
+    ("cat", "tabby"),
+    ("cat face", "kitty"),
+    ("black cat",),
+    ("dog",),
+    ("dog face",),
+    ("hot dog", "frankfurter"),
+    ("wine glass", "glass of red wine"),
+    ("lion",),
+    ("seal", "sea lion"),
+    ("piñata",),
+    ("T-Rex",),
+)
+
+
 @pytest.mark.parametrize(
-    ("answer", "words", "right"),
+    ("answer", "thing", "verdict"),
     [
-        ("red apple", ("red apple", "apple"), True),
-        ("an apple", ("red apple",), True),
-        ("apple tree", ("red apple", "apple"), False),
-        ("car", ("automobile", "car"), True),
-        ("", ("fox",), False),
+        ("red apple", "red apple", "named"),
+        ("an apple", "red apple", "named"),
+        ("a T-rex", "T-Rex", "named"),
+        ("the piñata", "piñata", "named"),
+        ("ripe apple", "red apple", "wrong"),
+        ("apple tree", "red apple", "wrong"),
+        ("red apple", "green apple", "wrong"),
+        ("apple", "green apple", "meant"),
+        ("dog face", "cat face", "wrong"),
+        ("face", "cat face", "wrong"),
+        ("hot dog", "dog", "wrong"),
+        ("cat", "black cat", "meant"),
+        ("black cat", "cat", "wrong"),
+        ("lion", "seal", "wrong"),
+        ("grey tabby", "cat", "meant"),
+        ("red wine", "wine glass", "meant"),
+        ("", "dog", "wrong"),
     ],
 )
-def test_an_answer_is_right_by_the_word_that_says_what_it_is(
-    answer: str, words: tuple[str, ...], right: bool
+def test_an_answer_is_right_by_its_words_or_by_a_last_one_that_means_nothing_else(
+    answer: str, thing: str, verdict: str
 ) -> None:
-    assert is_right(answer, words) is right
+    judge, row = Judge(WORDS), [called[0] for called in WORDS].index(thing)
+    assert judge.is_named(answer, row) == (verdict == "named")
+    if verdict != "named":
+        assert judge.is_meant(answer, row) == (verdict == "meant")
 
 
-def test_the_others_are_told_with_what_was_answered() -> None:
+def test_no_thing_answers_to_anothers_name() -> None:
+    judge = Judge(WORDS)
+    for row in range(len(WORDS)):
+        others = {called[0] for thing, called in enumerate(WORDS) if thing != row}
+        assert not {name for name in others if judge.is_named(name, row)}
+
+
+def test_all_but_what_is_named_exactly_is_told_with_what_was_answered() -> None:
     numbers = {THINGS.names[row]: number for number, row in enumerate(order(THINGS), start=1)}
-    answers = {numbers["red apple"]: "apple", numbers["fox"]: "cat"}
-    right, others = score(THINGS, answers)
-    assert right == 1
-    assert set(others) == {
+    answers = {numbers["red apple"]: "ripe apple", numbers["fox"]: "cat"}
+    result = score(THINGS, answers)
+    assert result.right == 1
+    assert result.by_last_word == [f"{numbers['red apple']} red apple: ripe apple"]
+    assert set(result.others) == {
         f"{numbers['fox']} fox: cat",
         f"{numbers['automobile']} automobile: no answer",
     }
+    assert score(THINGS, {numbers["automobile"]: "a car"}).right == 1

@@ -7,6 +7,12 @@ import socket
 import subprocess
 import sys
 
+import pytest
+import torch
+
+from training.config import RECIPES
+from training.parallel import join
+
 WORKER = """
 import torch
 from torch import nn
@@ -45,3 +51,13 @@ def test_every_process_gets_the_mean_gradient_and_the_mean_fraction() -> None:
     for worker in workers:
         _, errors = worker.communicate(timeout=120)
         assert worker.returncode == 0, errors
+
+
+def test_every_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[object] = []
+    monkeypatch.setattr(torch.cuda, "set_device", done.append)
+    monkeypatch.setattr(torch.distributed, "init_process_group", done.append)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    join(RECIPES["h100"])
+    assert done == [1, "nccl"]

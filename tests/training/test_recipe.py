@@ -41,6 +41,13 @@ from training.vae import build_vae, load_trained_vae, train_vae
 from training.warm_start import warm_start
 
 TOY, CPU = RECIPES["toy"], RECIPES["cpu"]
+# Half a second each, with a checkpoint on the way: nothing below asks how good the weights are.
+TOY = replace(
+    TOY,
+    vae=replace(TOY.vae, minutes=0.008),
+    diffusion=replace(TOY.diffusion, minutes=0.01),
+    checkpoint_minutes=0.004,
+)
 
 
 @pytest.fixture
@@ -76,7 +83,13 @@ def test_the_toy_recipe_runs_in_one_go_and_draws(data: Path, tmp_path: Path) -> 
     assert pictures.isfinite().all()
 
     scores = (target / "scores.md").read_text()
-    for part in ("seen combinations: flat", "held-out combinations", "the data itself", "dB PSNR"):
+    for part in (
+        "seen combinations: flat",
+        "held-out combinations",
+        "the data itself",
+        "dB PSNR",
+        "not scored",
+    ):
         assert part in scores
     with Image.open(target / "contact_sheet.png") as sheet:
         assert sheet.width == 8 * 64
@@ -125,6 +138,8 @@ def test_pieces_are_as_small_as_asked_and_none_may_be_missing(tmp_path: Path) ->
     assert all(piece.stat().st_size <= 10_000 for piece in pieces)
     join(cut_to, tmp_path / "joined")
     assert (tmp_path / "joined/inner/weights").read_bytes() == (source / "weights").read_bytes()
+    pieces = cut(source.parent, cut_to, size=20_000)
+    join(cut_to, tmp_path / "joined anew")
     pieces[1].unlink()
     with pytest.raises(FileNotFoundError, match="pieces"):
         join(cut_to, tmp_path / "again")
@@ -261,15 +276,22 @@ def test_questions_ask_for_combinations_that_were_held_out(data: Path) -> None:
 def test_a_run_begins_from_exported_weights(data: Path, tmp_path: Path) -> None:
     things = load_things(data / "pictures.npz", TOY)
     target = tmp_path / "model"
+    killed = tmp_path / ".export-model-killed"
+    killed.mkdir()
     untrained, vae = build_model(things, TOY, data, 8), build_vae(TOY.vae, 64)
     vae = balanced(vae, encode_things(vae, things, TOY))
     export_pipeline(untrained, vae, TOY, things, target, data)
 
+    assert not killed.exists()
+
     begun = tmp_path / "begun"
+    begun.mkdir()
+    (begun / "text.pt").touch()
     warm_start(build_model(things, TOY, data, 8), things, TOY, begun, target)
     state = load_checkpoint(begun / "diffusion.pt")
     assert state is not None
     assert state["step"] == 0
+    assert not (begun / "text.pt").exists()
     exported = load_pipeline(target).unet.state_dict()
     for name, weight in exported.items():
         assert torch.equal(state["networks"][f"0.{name}"], weight)

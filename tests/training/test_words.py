@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import torch
 
+from training.export import POCKET
 from training.pictures import Things
-from training.things import HELD_OUT_SYNONYMS
+from training.things import ALIASES, ALSO, AND_ALSO, HELD_OUT_SYNONYMS
 from training.words import Words, nouns, words_for
 
 NAMES = ("fox", "cat", "dog", "flag: Chad", *(f"thing {n}" for n in range(40)))
@@ -46,6 +50,37 @@ def test_no_held_out_word_is_spoken() -> None:
     assert known.held_out_tags
     assert not spoken & set(known.held_out_tags)
     assert not spoken & set(HELD_OUT_SYNONYMS)
+
+
+def every_chosen_name() -> set[str]:
+    """What pocket knows, among it all chosen animals, plants and food, and all others chosen."""
+    return {*json.loads((POCKET / "things.json").read_text())["things"], *ALSO, *AND_ALSO}
+
+
+def test_no_held_out_word_is_in_a_chosen_things_name_and_all_answers_are_chosen() -> None:
+    names = every_chosen_name()
+    assert set(ALIASES) <= names
+    spoken = {
+        part
+        for name in names
+        for word in (name, *ALIASES.get(name, ()))
+        for part in re.findall("[a-z]+", word.lower())
+    }
+    assert not spoken & set(HELD_OUT_SYNONYMS)
+    assert {name for answers in HELD_OUT_SYNONYMS.values() for name in answers} <= names
+
+
+def test_a_word_that_is_anothers_name_is_no_alias() -> None:
+    # Emoji that things.toml leaves out, beside those that it calls so.
+    names = (*sorted(every_chosen_name()), "train", "mountain", "keyboard", "smiling face")
+    drawn = tuple((row, "3d") for row in range(len(names)))
+    pictures = torch.zeros(1, 4, 8, 8, dtype=torch.uint8)
+    spoken = words_for(Things(pictures, names, drawn), with_tags=False).spoken
+    every = [word.lower() for called in spoken for word in called]
+    assert len(every) == len(set(every))
+    by_name = {called[0]: called for called in spoken}
+    assert by_name["locomotive"] == ("locomotive", "steam train")
+    assert by_name["train"] == ("train",)
 
 
 def test_a_held_out_word_names_the_things_that_answer() -> None:
