@@ -81,7 +81,7 @@ class DenoisingStep:
         dtype = dtype_name(self.latents.dtype)
         remedy = "Lower the guidance scale or try another scheduler"
         if self.latents.dtype != torch.float32:
-            remedy += ", or load the model in float32"
+            remedy += ", or load the model in float32 (--dtype float32)"
         else:
             remedy += "; if that does not help, its weights are damaged: get another copy"
         raise GenerationError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 
@@ -10,14 +11,26 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from sdtui.diffusion.devices import synchronize
 
+_END_OF_WORD = "</w>"
+_SHOWN_AS_THEMSELVES = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
+_BYTES = {chr(byte): byte for byte in _SHOWN_AS_THEMSELVES} | {
+    chr(0x100 + place): byte
+    for place, byte in enumerate(sorted({*range(0x100)} - {*_SHOWN_AS_THEMSELVES}))
+}
+"""The byte that each character of the vocabulary stands for (Radford et al., 2019, GPT-2)."""
+_UNDECODED = re.compile("[\udc80-\udcff]+")
+"""Bytes that UTF-8 does not know, as `surrogateescape` leaves them."""
+
 
 @dataclass(frozen=True)
 class TokenizedPrompt:
     """What the tokenizer made of one prompt.
 
     `input_ids` is (1, sequence_length), padded. `tokens` holds the used positions, both specials
-    included, as (id, text); `padding` counts the positions behind them. `cut` is the end of the
-    text that did not fit and that the model does not see.
+    included, as (id, text), the text with "</w>" at the end of a word, and with "<E6 9C>" where a
+    token has these two bytes of a character that other tokens complete; `padding` counts the
+    positions behind them. `cut` is the end of the text that did not fit and that the model does
+    not see.
     """
 
     text: str
@@ -62,6 +75,11 @@ def tokenize(tokenizer: CLIPTokenizer, text: str) -> TokenizedPrompt:
     )
     used = int(padded.attention_mask.sum())
     ids = padded.input_ids[0, :used].tolist()
+    added = tokenizer.added_tokens_decoder
+    texts = [
+        token if token_id in added else _readable(token)
+        for token_id, token in zip(ids, tokenizer.convert_ids_to_tokens(ids), strict=True)
+    ]
     cut = ""
     if len(whole.input_ids) > limit:
         # The last position that fits holds the end token, so the text ends one before.
@@ -70,12 +88,25 @@ def tokenize(tokenizer: CLIPTokenizer, text: str) -> TokenizedPrompt:
     return TokenizedPrompt(
         text=text,
         input_ids=padded.input_ids,
-        tokens=list(zip(ids, tokenizer.convert_ids_to_tokens(ids), strict=True)),
+        tokens=list(zip(ids, texts, strict=True)),
         padding=limit - used,
         pad_token_id=tokenizer.pad_token_id,
         vocabulary=len(tokenizer),
         cut=cut,
     )
+
+
+def _readable(token: str) -> str:
+    """A token of the byte-level vocabulary as the text that it stands for; others as they are."""
+    text = token.removesuffix(_END_OF_WORD)
+    if not _BYTES.keys() >= set(text):
+        return token
+    decoded = bytes(_BYTES[character] for character in text).decode("utf-8", "surrogateescape")
+    return _UNDECODED.sub(_as_bytes, decoded) + token[len(text) :]
+
+
+def _as_bytes(undecoded: re.Match[str]) -> str:
+    return f"<{undecoded[0].encode('utf-8', 'surrogateescape').hex(' ').upper()}>"
 
 
 @torch.inference_mode()

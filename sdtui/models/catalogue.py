@@ -26,6 +26,9 @@ _UNET_WEIGHTS = (
 _PICKLES = (".bin", ".ckpt", ".pt", ".pth")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
+_BEFORE_0_9 = re.compile(r"0\.[0-8](?!\d)", re.ASCII)
+"""The versions of diffusers that wrote half of what Stable Diffusion was trained on."""
+
 _MOVED = {"runwayml/stable-diffusion-v1-5": STABLE_DIFFUSION_1_5}
 """Hub ids that are gone, and where the same weights are now."""
 
@@ -115,13 +118,16 @@ def native_size(model: str) -> tuple[int, int]:
     """Width and height in pixels that the model was trained for, 512 by 512 where it does not say.
 
     It is the U-Net's `sample_size` times the VAE's scale factor, from the model's folder or the
-    hub's cache; nothing is downloaded.
+    hub's cache; nothing is downloaded. Stable Diffusion's first exports and their fine-tunes say
+    32 where 64 is meant, and are read as diffusers' pipeline reads them.
     """
     unet = read_json(_file_at_hand(model, "unet/config.json"))
     vae = read_json(_file_at_hand(model, "vae/config.json"))
     blocks = vae.get("block_out_channels")
     match unet.get("sample_size"):
         case int(side):
+            if _BEFORE_0_9.match(str(unet.get("_diffusers_version"))):
+                side = max(side, 64)
             height = width = side
         case [int(height), int(width)]:
             pass

@@ -14,13 +14,13 @@ from sdtui.diffusion.schedulers import make_scheduler
 from sdtui.params import GenerationParams
 
 
-def make_pipeline(components: LoadedComponents) -> StableDiffusionPipeline:
+def make_pipeline(components: LoadedComponents, scheduler: Any = None) -> StableDiffusionPipeline:
     pipeline = StableDiffusionPipeline(
         vae=components.vae,
         text_encoder=components.text_encoder,
         tokenizer=components.tokenizer,
         unet=components.unet,
-        scheduler=make_scheduler("UniPC", components.scheduler_config),
+        scheduler=scheduler or make_scheduler("UniPC", components.scheduler_config),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
@@ -37,6 +37,13 @@ def pipeline_output(
 ) -> Any:
     """The pipeline's "latent" (a tensor) or "pil" (a list of pictures)."""
     pipeline.scheduler = make_scheduler(params.scheduler, components.scheduler_config)
+    return run_pipeline(pipeline, params, output_type)
+
+
+def run_pipeline(
+    pipeline: StableDiffusionPipeline, params: GenerationParams, output_type: str
+) -> Any:
+    """What the pipeline makes with the scheduler that it has."""
     return pipeline(
         params.prompt,
         negative_prompt=params.negative_prompt or None,

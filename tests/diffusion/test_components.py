@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ import torch
 from sdtui.diffusion.components import ComponentEnd, ComponentStart, LoadedComponents, load
 from sdtui.diffusion.layout import check_safetensors
 from sdtui.errors import ModelError
-from tests.diffusion.damages import DAMAGES, change_json, copy_of_the_model, rewrite
+from tests.diffusion.damages import DAMAGES, UNET, change_json, copy_of_the_model, rewrite
 
 
 @pytest.fixture
@@ -223,18 +226,89 @@ def test_weights_of_another_shape_are_refused(model: Path) -> None:
     assert str(model / "vae") in error.message
 
 
-def test_parts_that_do_not_fit_each_other_are_refused(model: Path) -> None:
-    small = {"in_channels": 9}
-    config = model / "unet" / "config.json"
-    change_json(config, **small)
-    path = model / "unet" / "diffusion_pytorch_model.safetensors"
-    weights = safetensors.torch.load_file(path)
-    convolution = weights["conv_in.weight"]
-    weights["conv_in.weight"] = torch.zeros(convolution.shape[0], 9, *convolution.shape[2:])
-    path.unlink()
-    safetensors.torch.save_file(weights, path, {"format": "pt"})
+@pytest.mark.parametrize(
+    ("component", "changes", "said"),
+    [
+        ("unet", {"in_channels": 9}, "takes 9 channels and the VAE has 4 (an inpainting model?)"),
+        ("unet", {"in_channels": 8}, "an editing model"),
+        ("unet", {"in_channels": 5}, "a depth model"),
+        ("unet", {"in_channels": [4]}, "takes [4] channels"),
+        ("unet", {"out_channels": 8}, "predicts 8 channels"),
+        ("vae", {"latent_channels": 16}, "the VAE has 16"),
+        ("vae", {"out_channels": 6}, "pictures of 6 channels"),
+        ("unet", {"class_embed_type": "projection"}, "class_embed_type is projection"),
+        ("unet", {"class_embed_type": ["projection"]}, "class_embed_type"),
+        ("unet", {"num_class_embeds": 1000}, "num_class_embeds is 1000"),
+        ("unet", {"addition_embed_type": "text_time"}, "addition_embed_type is text_time"),
+        ("unet", {"addition_embed_type": "image_hint"}, "addition_embed_type is image_hint"),
+        ("unet", {"encoder_hid_dim_type": "ip_image_proj"}, "encoder_hid_dim_type"),
+        ("unet", {"cross_attention_dim": 1024}, "attends to 1024 numbers"),
+        ("unet", {"encoder_hid_dim": 1024}, "attends to 1024 numbers"),
+        ("text_encoder", {"text_config": {"hidden_size": 1024}}, "text encoder gives 1024"),
+        ("unet", {"time_cond_proj_dim": 256}, "a distilled consistency model"),
+    ],
+    ids=str,
+)
+def test_networks_that_do_not_make_text_to_image_are_refused_before_any_weight_is_read(
+    model: Path, component: str, changes: dict[str, Any], said: str
+) -> None:
+    change_json(model / component / "config.json", **changes)
+    progress: list[Any] = []
 
-    assert "inpainting" in refusal(model).message
+    with pytest.raises(ModelError, match=re.escape(said)) as caught:
+        load(str(model), device="cpu", on_progress=progress.append)
+
+    assert caught.value.title == "The model's parts do not fit text to image"
+    assert str(model) in caught.value.message
+    assert not progress
+
+
+def test_a_configuration_that_says_nothing_means_the_libraries_own_sizes(model: Path) -> None:
+    path = model / "unet" / "config.json"
+    config = json.loads(path.read_bytes())
+    del config["cross_attention_dim"]
+    rewrite(path, json.dumps(config).encode())
+
+    assert "attends to 1280 numbers" in refusal(model).message
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs Linux' /proc")
+@pytest.mark.parametrize("name", [UNET, "unet/config.json", "model_index.json"])
+def test_a_file_that_the_disk_does_not_give_is_named_with_the_reason(
+    model: Path, name: str
+) -> None:
+    (model / name).unlink()
+    (model / name).symlink_to("/proc/self/mem")
+
+    error = refusal(model)
+
+    assert error.title == "A part of the model cannot be read"
+    assert f"{model / name}: Input/output error" in error.message
+    assert "permissions" in error.remedy
+
+
+def test_a_folder_that_may_not_be_looked_into_is_not_taken_for_an_empty_one(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = Path.iterdir
+
+    def iterdir(folder: Path) -> Iterator[Path]:
+        if folder.name == "vae":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+
+    assert f"{model / 'vae'}: Permission denied" in refusal(model).message
+
+
+def test_json_that_is_nested_without_an_end_is_told_as_damage(model: Path) -> None:
+    nested = b'{"a": ' * 100_000
+    rewrite(model / UNET, len(nested).to_bytes(8, "little") + nested)
+    assert refusal(model).title == "A weights file is damaged"
+
+    rewrite(model / "vae" / "config.json", nested)
+    assert str(model / "vae" / "config.json") in refusal(model).message
 
 
 def test_a_tokenizer_that_cuts_beyond_the_text_encoders_positions_is_refused(model: Path) -> None:
@@ -254,14 +328,9 @@ def test_an_unknown_precision_is_told_with_those_that_are_known() -> None:
     assert "float16" in refusal("pocket", device="cpu", dtype="int8").remedy
 
 
-@pytest.mark.parametrize("module", ["components", "decode", "preview"])
-def test_no_model_brings_code_of_its_own_whatever_the_environment_says(module: str) -> None:
-    script = (
-        f"import sdtui.diffusion.{module}; from diffusers.utils import constants; "
-        "print(constants.DIFFUSERS_DISABLE_REMOTE_CODE)"
-    )
-
-    finished = subprocess.run(
+def run(script: str) -> subprocess.CompletedProcess[str]:
+    """Python runs the script where the environment lets models bring code of their own."""
+    return subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,
         text=True,
@@ -269,15 +338,20 @@ def test_no_model_brings_code_of_its_own_whatever_the_environment_says(module: s
         env={**os.environ, "DIFFUSERS_DISABLE_REMOTE_CODE": "0"},
     )
 
-    assert finished.stdout == "True\n"
+
+def test_what_comes_before_every_module_of_the_core_brings_neither_torch_nor_diffusers() -> None:
+    script = "import sys, sdtui.diffusion; print({'torch', 'diffusers'} & set(sys.modules))"
+
+    assert run(script).stdout == "set()\n"
 
 
-def test_loading_prints_nothing() -> None:
-    script = "from sdtui.diffusion.components import load; load('pocket', device='cpu')"
-
-    finished = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+def test_no_model_brings_code_of_its_own_and_loading_one_prints_nothing() -> None:
+    script = (
+        "from sdtui.diffusion.components import load; load('pocket', device='cpu'); "
+        "from diffusers.utils import constants; print(constants.DIFFUSERS_DISABLE_REMOTE_CODE)"
     )
 
-    assert finished.stdout == ""
+    finished = run(script)
+
+    assert finished.stdout == "True\n"
     assert "Loading" not in finished.stderr

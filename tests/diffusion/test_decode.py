@@ -38,6 +38,27 @@ def test_a_half_precision_overflow_is_noticed_and_decoded_in_float32(
     assert vae.dtype == torch.float16
 
 
+def test_a_vae_for_whose_float32_there_is_no_room_comes_back_in_half_precision(
+    components: LoadedComponents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vae = overflowing(components.vae)
+    apply = vae.decoder._apply
+    calls: list[int] = []
+
+    def narrow(*arguments: object) -> torch.nn.Module:
+        calls.append(1)
+        if len(calls) == 1:
+            torch.empty(1 << 46)
+        return apply(*arguments)
+
+    # The encoder's weights come before the decoder's.
+    monkeypatch.setattr(vae.decoder, "_apply", narrow)
+    decoded = decode(vae, LATENTS.half())
+
+    assert (decoded.upcast, decoded.tiled) == (True, True)
+    assert {weight.dtype for weight in vae.parameters()} == {torch.float16}
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_latents_that_overflowed_are_an_error_with_a_remedy(
     components: LoadedComponents, value: float

@@ -253,3 +253,20 @@ def test_a_model_of_another_kind_is_refused_before_its_weights_arrive(
     assert title == "Not a Stable Diffusion 1.x model"
     assert "AutoencoderKLWan" in message
     assert hub.downloaded == ["model_index.json"]
+
+
+def test_a_model_that_wants_more_than_a_prompt_is_refused_before_its_weights_arrive(
+    repository: dict[str, Path], tmp_path: Path
+) -> None:
+    config = json.loads(repository["unet/config.json"].read_text())
+    other = tmp_path / "config.json"
+    other.write_text(json.dumps({**config, "in_channels": 9}))
+    with serve(REPO_ID, {**repository, "unet/config.json": other}) as hub:
+        answer = fetch(tmp_path / "cache", hub.endpoint)
+
+    _name, title, message, _remedy = answer["error"]
+    assert title == "The model's parts do not fit text to image"
+    assert "an inpainting model?" in message
+    assert "unet/config.json" in hub.downloaded
+    assert not [name for name in hub.downloaded if name.endswith(".safetensors")]
+    assert not answer["torch"]

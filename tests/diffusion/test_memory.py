@@ -22,6 +22,7 @@ def test_the_cpu_allocators_own_error_is_one() -> None:
         RuntimeError("MPS backend out of memory (MPS allocated: 5.00 GB)."),
         RuntimeError("std::bad_alloc"),
         RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        torch.AcceleratorError("CUDA error: out of memory\nSearch for `cudaErrorMemoryAllocation'"),
     ],
 )
 def test_other_allocators_are_understood(error: Exception) -> None:
@@ -33,7 +34,7 @@ def test_other_allocators_are_understood(error: Exception) -> None:
     [
         RuntimeError("mat1 and mat2 shapes cannot be multiplied"),
         ValueError("out of memory"),
-        torch.AcceleratorError("CUDA error: out of memory"),
+        torch.AcceleratorError("CUDA error: an illegal memory access was encountered"),
     ],
 )
 def test_other_errors_are_not(error: Exception) -> None:

@@ -210,6 +210,56 @@ def test_a_large_frame_of_the_vae_is_averaged_down(previews: PreviewDecoder) -> 
     assert len(frame.rgb) == 32 * 160 * 3
 
 
+def test_a_frame_for_which_the_vae_finds_no_memory_is_drawn_in_colours_and_so_are_the_next_ones(
+    components: LoadedComponents, previews: PreviewDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    previews.in_colours(LATENTS)
+    previews.vae_decoded(LATENTS, seconds=0.0)
+    sizes: list[int] = []
+    forward = type(components.vae.decoder).forward
+
+    def narrow(decoder: torch.nn.Module, sample: torch.Tensor, *others: object) -> torch.Tensor:
+        sizes.append(sample[0, 0].numel())
+        if sizes[-1] >= 96:
+            torch.empty(1 << 46)
+        return forward(decoder, sample, *others)
+
+    monkeypatch.setattr(type(components.vae.decoder), "forward", narrow)
+    latents = [LATENTS, LATENTS, torch.zeros((1, 4, 16, 16)), LATENTS[..., :8]]
+    methods = [previews.decode(one, 1.0).method for one in latents]
+
+    assert methods == ["linear", "linear", "linear", "vae"]
+    assert sizes == [96, 64]
+
+
+def test_what_is_not_about_memory_ends_a_frame_of_the_vae(
+    components: LoadedComponents, previews: PreviewDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    previews.vae_decoded(LATENTS, seconds=0.0)
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(type(components.vae.decoder), "forward", broken)
+    with pytest.raises(RuntimeError, match="a defect"):
+        previews.decode(LATENTS, 1.0)
+
+
+def test_a_device_without_memory_for_the_fitting_leaves_it_to_the_cpu(
+    components: LoadedComponents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = PreviewDecoder(components.vae).decode(LATENTS)
+    fit = preview.fit_latent_to_rgb
+
+    def narrow(vae: AutoencoderKL) -> tuple[torch.Tensor, torch.Tensor]:
+        if vae is components.vae:
+            torch.empty(1 << 46)
+        return fit(vae)
+
+    monkeypatch.setattr(preview, "fit_latent_to_rgb", narrow)
+    assert PreviewDecoder(components.vae).decode(LATENTS) == usual
+
+
 def test_a_vae_that_overflows_in_half_precision_is_fitted_all_the_same(
     components: LoadedComponents,
 ) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
+import pytest
 import torch
 from transformers import CLIPTokenizer
 
@@ -65,6 +67,36 @@ def test_text_that_is_not_ascii_is_cut_at_a_character(components: LoadedComponen
     assert len(tokenized.tokens) == 77
     assert tokenized.cut
     assert text.strip().endswith(tokenized.cut)
+
+
+@pytest.mark.parametrize("text", ["café", "日", "🍎", "naïve привет", "100 €", "月月", "x日y"])
+def test_tokens_are_told_as_the_text_that_they_stand_for(
+    components: LoadedComponents, text: str
+) -> None:
+    tokenized = tokenize(components.tokenizer, text)
+
+    told = "".join(token for _, token in tokenized.tokens[1:-1]).replace("</w>", " ").strip()
+    spelled = re.sub("(?:<[0-9A-F ]+>)+", decoded, told)
+    assert spelled.replace(" ", "") == text.replace(" ", "")
+
+
+def decoded(shown: re.Match[str]) -> str:
+    return bytes.fromhex(shown[0].replace("<", "").replace(">", " ")).decode()
+
+
+def test_a_word_with_an_accent_and_a_picture_are_told_as_they_are(
+    components: LoadedComponents,
+) -> None:
+    assert words(components, "café") == ["café</w>"]
+    assert words(components, "🍎") == ["🍎</w>"]
+
+
+def test_a_part_of_a_character_is_told_as_its_bytes(components: LoadedComponents) -> None:
+    assert words(components, "月") == ["<E6 9C>", "<88></w>"]
+
+
+def words(components: LoadedComponents, text: str) -> list[str]:
+    return [token for _, token in tokenize(components.tokenizer, text).tokens[1:-1]]
 
 
 def test_a_tokenizer_of_vocabulary_and_merges_gives_the_same_ids(

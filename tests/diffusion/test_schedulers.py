@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
+import torch
+from diffusers import DDIMScheduler
 
 from sdtui.diffusion.components import LoadedComponents
-from sdtui.diffusion.schedulers import make_schedule, make_scheduler
+from sdtui.diffusion.schedulers import Schedule, make_schedule, make_scheduler
 from sdtui.errors import ModelError
 from sdtui.params import SCHEDULERS
 
@@ -23,6 +26,28 @@ STABLE_DIFFUSION_1_5: dict[str, Any] = {
     "trained_betas": None,
     "clip_sample": False,
 }
+DOWN_TO_PURE_NOISE: dict[str, Any] = {
+    **STABLE_DIFFUSION_1_5,
+    "prediction_type": "v_prediction",
+    "rescale_betas_zero_snr": True,
+    "timestep_spacing": "trailing",
+}
+PICTURE = 0.5
+"""All that the fake U-Net of `end_of` knows."""
+
+
+def end_of(schedule: Schedule, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """The latents after all steps with a U-Net that sees `PICTURE` in whatever it is shown."""
+    generator = torch.Generator().manual_seed(1)
+    scheduler = schedule.scheduler
+    noise = torch.randn((1, 4, 8, 8), generator=generator).to(dtype)
+    latents = noise * scheduler.init_noise_sigma
+    for timestep, level in zip(schedule.timesteps, schedule.sigmas.tolist(), strict=True):
+        x = scheduler.scale_model_input(latents, timestep).double()
+        alpha, sigma = math.cos(math.atan(level)), math.sin(math.atan(level))
+        velocity = alpha * (x - alpha * PICTURE) / sigma - sigma * PICTURE
+        latents = scheduler.step(velocity.to(dtype), timestep, latents, return_dict=False)[0]
+    return latents
 
 
 @pytest.mark.parametrize("name", SCHEDULERS)
@@ -46,17 +71,58 @@ def test_noise_falls_from_the_first_call_to_the_last(name: str, num_inference_st
     assert sigmas == sorted(sigmas, reverse=True)
 
 
+@pytest.mark.parametrize("spacing", ["use_karras_sigmas", "use_lu_lambdas", "use_flow_sigmas"])
 @pytest.mark.parametrize("name", SCHEDULERS)
-def test_a_name_means_the_same_whatever_the_models_own_scheduler_is(name: str) -> None:
+def test_a_name_means_the_same_whatever_the_models_own_scheduler_is(
+    name: str, spacing: str
+) -> None:
     own = {
         **STABLE_DIFFUSION_1_5,
         "_class_name": "DPMSolverMultistepScheduler",
         "algorithm_type": "sde-dpmsolver++",
-        "use_karras_sigmas": True,
+        spacing: True,
     }
 
     plain = make_schedule(name, STABLE_DIFFUSION_1_5, 10)
     assert make_schedule(name, own, 10).sigmas.tolist() == plain.sigmas.tolist()
+
+
+@pytest.mark.parametrize("name", [name for name in SCHEDULERS if name != "DPM++ 2M Karras"])
+def test_a_model_that_knows_pure_noise_is_run_on_the_noise_levels_of_its_training(
+    name: str,
+) -> None:
+    trained = DDIMScheduler.from_config(DOWN_TO_PURE_NOISE).alphas_cumprod
+
+    schedule = make_schedule(name, DOWN_TO_PURE_NOISE, 20)
+
+    assert schedule.timesteps[0] == 999
+    assert schedule.sigmas[0] > 250
+    for timestep, sigma in zip(schedule.timesteps.tolist(), schedule.sigmas.tolist(), strict=True):
+        if timestep < 980 and timestep == int(timestep):
+            signal = trained[int(timestep)]
+            assert sigma == pytest.approx(((1 - signal) / signal).sqrt().item(), rel=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=["float32", "float16"])
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_every_name_finds_its_way_from_pure_noise_to_the_picture(
+    name: str, dtype: torch.dtype
+) -> None:
+    latents = end_of(make_schedule(name, DOWN_TO_PURE_NOISE, 30), dtype)
+
+    # PNDM extrapolates over its first steps, whatever it starts from.
+    tolerance = 0.06 if name == "PNDM" else 0.02
+    assert latents.mean().item() == pytest.approx(PICTURE, abs=tolerance)
+    assert latents.std().item() < 0.05
+
+
+def test_noise_levels_that_share_the_first_timestep_are_taken_from_the_first_on() -> None:
+    schedule = make_schedule("DPM++ 2M Karras", DOWN_TO_PURE_NOISE, 50)
+    assert schedule.timesteps[0] == schedule.timesteps[1]
+
+    end_of(schedule)
+
+    assert schedule.scheduler.step_index == len(schedule) == 50
 
 
 def test_heun_asks_the_model_twice_a_step_but_for_the_last() -> None:

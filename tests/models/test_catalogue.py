@@ -175,6 +175,29 @@ def test_a_size_is_taken_from_a_configuration_that_tells_one(
     assert catalogue.native_size(str(folder)) == size
 
 
+@pytest.mark.parametrize(
+    ("version", "sample_size", "side"),
+    [
+        ("0.2.2", 32, 512),
+        ("0.8.1", 32, 512),
+        ("0.7.0.dev0", 96, 768),
+        ("0.9.0", 32, 256),
+        ("0.10.2", 32, 256),
+        ("1.0.0", 32, 256),
+        (8, 32, 256),
+        (None, 32, 256),
+    ],
+)
+def test_an_early_export_of_stable_diffusion_is_taken_for_what_it_is(
+    tmp_path: Path, version: object, sample_size: int, side: int
+) -> None:
+    folder = put_model(tmp_path / "mine")
+    unet = {"_diffusers_version": version, "sample_size": sample_size}
+    (folder / "unet" / "config.json").write_text(json.dumps(unet))
+
+    assert catalogue.native_size(str(folder)) == (side, side)
+
+
 def test_the_hubs_cache_is_looked_into(empty_hub_cache: Path) -> None:
     storage = empty_hub_cache / "models--someone--model"
     (storage / "refs").mkdir(parents=True)

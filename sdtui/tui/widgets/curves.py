@@ -14,6 +14,9 @@ from sdtui.tui.pace import PacedWidget
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _ROWS = 4
 """Rows of cells a curve."""
+_LEAST_SIGMA, _GREATEST_SIGMA = 0.01, 4096.0
+"""Beyond these the curve stays as it is: no noise is left, or nothing but noise (sigma may be
+infinite)."""
 
 
 class Curves(PacedWidget):
@@ -50,7 +53,9 @@ class Curves(PacedWidget):
         width = self.size.width
         sigma = self._sigmas[self._done - 1] if self._sigmas and self._done else None
         pull = self._pulls[-1] if self._pulls else None
-        logarithms = [math.log(max(sigma, 0.01)) for sigma in self._sigmas]
+        logarithms = [
+            math.log(min(max(sigma, _LEAST_SIGMA), _GREATEST_SIGMA)) for sigma in self._sigmas
+        ]
         lowest = min(logarithms, default=0.0)
         heights = _scaled([value - lowest for value in logarithms])
         pulls = _scaled(self._pulls)

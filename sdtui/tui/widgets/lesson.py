@@ -47,7 +47,6 @@ class Lesson:
     _params: GenerationParams | None = None
     _last_sigma: float = field(default=0.0)
     _steps: int = 0
-    _guided: bool = True
 
     def tell(self, event: Event) -> list[Text]:
         """The lines of one event; none for an event that the lesson passes over."""
@@ -166,7 +165,7 @@ class Lesson:
     # 2 embeddings ------------------------------------------------------------------------------
 
     def _embeddings(self, event: PromptEncoded) -> list[Text]:
-        self._guided = event.guided_shape != event.shape
+        guided = event.guided_shape != event.shape
         hidden = event.shape[-1]
         dtype = figures.dtype(event.dtype)
         lines = [
@@ -174,7 +173,7 @@ class Lesson:
             self.page.row("prompt", figures.shape(event.shape), dtype),
             self.page.row("norm", f"{event.norm:.2f}", "prompt"),
         ]
-        if self._guided:
+        if guided:
             lines += [
                 self.page.row("", f"{event.negative_norm:.2f}", "negative"),
                 self.page.row("to U-Net", figures.shape(event.guided_shape), "both"),
@@ -227,7 +226,7 @@ class Lesson:
             "sample": "the clean latents",
         }.get(event.prediction_type, clean(event.prediction_type))
         guidance = ""
-        if self._guided:
+        if event.guidance_scale > 1:
             guidance = (
                 " ‖Δ‖ = ‖text − uncond‖ is how much the prompt changes the guess; guidance adds "
                 f"that difference {event.guidance_scale:g} times."

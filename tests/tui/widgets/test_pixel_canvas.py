@@ -282,3 +282,19 @@ async def test_a_smaller_picture_in_sixel_is_all_there_is_to_send(
         await shown.link.rest()
 
         assert shown.canvas.renderer.is_sent
+
+
+@pytest.mark.parametrize(("renderer", "times"), [("kitty", 1), ("half", 0), ("sixel", 0)])
+async def test_a_picture_that_the_terminal_kept_is_sent_again_when_it_may_be_another_one(
+    scene: Opener, renderer: str, times: int
+) -> None:
+    async with scene(renderer, noise(1)) as shown:
+        await shown.link.rest()
+        before = len(shown.link.written)
+        shown.app.app_resume_signal.publish(shown.app)
+        await shown.link.rest()
+
+        written = "".join(shown.link.written[before:])
+        assert written.count("\x1b_Ga=T,U=1") == times
+        assert bool(written) == bool(times)
+        assert shown.canvas.renderer.is_sent

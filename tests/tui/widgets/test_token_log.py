@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
 from textual.app import App
 from textual.strip import Strip
@@ -120,7 +121,7 @@ def run(
             job_id=job_id,
             scheduler="UniPC",
             prediction_type="epsilon",
-            guidance_scale=7.5,
+            guidance_scale=7.5 if guided else 1.0,
             timesteps=[999.0, 519.0, 1.0][:steps],
             sigmas=sigmas,
         ),
@@ -133,7 +134,7 @@ def run(
                 sigma=sigma,
                 latents_mean=0.0,
                 latents_std=1.0,
-                guidance_scale=7.5,
+                guidance_scale=7.5 if guided else 1.0,
                 guidance_norm=3.1 if guided else None,
                 seconds=0.041,
             )
@@ -223,6 +224,23 @@ async def test_without_guidance_there_is_one_half_and_no_difference(stage: Stage
     assert not any("to U-Net" in line for line in lines)
     assert "    2/3  519  1.940  1.000           41" in lines
     assert any("no second half" in line for line in lines)
+
+
+@pytest.mark.parametrize(("guided", "scale"), [(True, 1.0), (False, 9.0)])
+async def test_the_loop_is_explained_by_the_guidance_with_which_it_begins(
+    stage: Stage, guided: bool, scale: float
+) -> None:
+    events = [
+        msgspec.structs.replace(event, guidance_scale=scale)
+        if isinstance(event, DenoisingStarted)
+        else event
+        for event in run(guided=guided)
+    ]
+
+    lines = " ".join(await told(stage, events))
+
+    assert ("difference 9 times" in lines) == (not guided)
+    assert ("‖text − uncond‖" in lines) == (not guided)
 
 
 async def test_the_latents_tell_shape_statistics_seed_and_memory(stage: Stage) -> None:
