@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,7 +15,15 @@ import transformers
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from sdtui.diffusion.devices import choose_device, choose_dtype, device_name, synchronize
+from sdtui.diffusion.architecture import check_architecture
+from sdtui.diffusion.devices import (
+    choose_device,
+    choose_dtype,
+    device_name,
+    has_failed,
+    require_usable,
+    synchronize,
+)
 from sdtui.diffusion.hub import DownloadProgress, fetch
 from sdtui.diffusion.layout import (
     COMPONENTS,
@@ -101,8 +108,8 @@ def load(
 ) -> LoadedComponents:
     """Load a model by its catalogue name, folder or hub id.
 
-    Everything is checked before the first weight is read. Raises `ModelError` naming the file at
-    fault and what to do about it.
+    Everything is checked before the first weight is read, but for how the tokenizer fits, which
+    it tells once it is there. Raises `ModelError` naming the file at fault and what to do about it.
     """
     started = time.perf_counter()
     _silence_libraries()
@@ -116,6 +123,8 @@ def load(
     files = choose_files(names, str(folder), half=half)
     check_model_index(folder)
     check_components(folder, names)
+    check_architecture(folder)
+    _check_scheduler(folder / "scheduler" / "scheduler_config.json")
     for name in files.names:
         if name.endswith(".safetensors"):
             check_safetensors(folder / name)
@@ -144,8 +153,7 @@ def load(
         parts[component] = part
         on_progress(end)
 
-    _check_fit(folder, parts)
-    _check_scheduler(folder / "scheduler" / "scheduler_config.json", parts["scheduler"])
+    _check_tokenizer(folder, parts["tokenizer"], parts["text_encoder"])
     return LoadedComponents(
         model=model,
         folder=folder,
@@ -201,17 +209,20 @@ def _load_component(
                 f"{folder} lacks {len(missing)} tensors, {missing[0]} among them.",
                 "Copy or download the whole model again.",
             )
+        require_usable(device)
         module.requires_grad_(False).eval().to(device)
         synchronize(device)
         return module
-    except (ModelError, torch.AcceleratorError):
+    except ModelError:
         raise
     except Exception as error:
+        if has_failed(error):
+            raise
         if is_out_of_memory(error):
             raise ModelError(
                 "Not enough memory",
                 f"The {component} does not fit on {device_name(device)}.",
-                "Close other programs that use it, or load the model in float16 or on the CPU.",
+                "Close other programs that use it, or add --dtype float16 or --device cpu.",
             ) from error
         # The libraries raise whatever the damage provokes; its text is the reason to show.
         raise ModelError(
@@ -241,49 +252,28 @@ def _class_name(component: str, part: Any) -> str:
     return part.get("_class_name", "") if component == "scheduler" else type(part).__name__
 
 
-def _check_fit(folder: Path, parts: dict[str, Any]) -> None:
-    """Refuse parts that do not work together as text to image."""
-    unet, vae, text = parts["unet"].config, parts["vae"].config, parts["text_encoder"].config
-    length = parts["tokenizer"].model_max_length
-    reason = ""
-    if length > text.max_position_embeddings:
+def _check_tokenizer(folder: Path, tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel) -> None:
+    """Refuse a tokenizer that gives what the text encoder has no embedding for."""
+    length, positions = tokenizer.model_max_length, text_encoder.config.max_position_embeddings
+    tokens, known = len(tokenizer), text_encoder.config.vocab_size
+    if length > positions:
         reason = (
-            f"the tokenizer cuts at {length} tokens and the text encoder has "
-            f"{text.max_position_embeddings} positions"
+            f"the tokenizer cuts at {length} tokens and the text encoder has {positions} positions"
         )
-    elif len(parts["tokenizer"]) > text.vocab_size:
-        reason = (
-            f"the tokenizer has {len(parts['tokenizer'])} tokens and the text encoder knows "
-            f"{text.vocab_size}"
-        )
-    elif not _is_factor(vae.scaling_factor):
-        reason = f"the VAE's scaling_factor is {vae.scaling_factor!r}"
-    elif unet.in_channels != vae.latent_channels:
-        reason = (
-            f"the U-Net takes {unet.in_channels} channels and the VAE has {vae.latent_channels} "
-            "(an inpainting model?)"
-        )
-    elif unet.cross_attention_dim != text.hidden_size:
-        reason = (
-            f"the U-Net attends to {unet.cross_attention_dim} numbers a token and the text "
-            f"encoder gives {text.hidden_size}"
-        )
-    elif unet.time_cond_proj_dim is not None:
-        reason = "the U-Net wants the guidance scale as an input (a distilled consistency model)"
-    if reason:
-        raise ModelError(
-            "The model's parts do not fit text to image",
-            f"In {folder} {reason}.",
-            "Choose a text-to-image model of the Stable Diffusion 1.x family.",
-        )
+    elif tokens > known:
+        reason = f"the tokenizer has {tokens} tokens and the text encoder knows {known}"
+    else:
+        return
+    raise ModelError(
+        "The model's parts do not fit text to image",
+        f"In {folder} {reason}.",
+        "Choose a text-to-image model of the Stable Diffusion 1.x family.",
+    )
 
 
-def _is_factor(value: object) -> bool:
-    return isinstance(value, int | float) and 0 < value < math.inf
-
-
-def _check_scheduler(path: Path, config: Mapping[str, Any]) -> None:
+def _check_scheduler(path: Path) -> None:
     """Refuse a configuration of which no scheduler can be made; DDIM takes every sound one."""
+    config = read_json(path)
     try:
         scheduler = make_scheduler("DDIM", config)
         scheduler.set_timesteps(1)

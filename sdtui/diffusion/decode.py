@@ -41,7 +41,7 @@ def decode(vae: AutoencoderKL, latents: torch.Tensor) -> DecodedImage:
         raise GenerationError(
             "The latents are not numbers any more",
             "They overflowed while denoising, so there is no picture to decode.",
-            "Lower the guidance scale, try another scheduler, or load the model in float32.",
+            "Lower the guidance scale, try another scheduler, or use --dtype float32.",
         )
     # The question above has waited for the device to finish the loop.
     started = time.perf_counter()
@@ -85,8 +85,9 @@ def _decoder_output(vae: AutoencoderKL, latents: torch.Tensor) -> torch.Tensor:
 def in_float32(vae: AutoencoderKL) -> Iterator[None]:
     """The VAE in float32 for a while; half-precision weights come back unchanged."""
     dtype = vae.dtype
-    vae.to(torch.float32)
     try:
+        # Where memory runs out between two weights, those before it come back as well.
+        vae.to(torch.float32)
         yield
     finally:
         vae.to(dtype)

@@ -8,7 +8,27 @@ import sys
 
 import torch
 
+from sdtui.diffusion.memory import is_out_of_memory
 from sdtui.errors import ModelError
+
+_REFUSALS = {
+    "no kernel image is available": (
+        "This torch cannot compute on the device",
+        "Install a build of torch that is made for it, or choose another device, cpu for one.",
+    ),
+    "busy or unavailable": (
+        "The device is not free",
+        "Close the program that has it for itself, or choose another device, cpu for one.",
+    ),
+}
+"""What a device in good health says that cannot be used: a title for it, and what helps."""
+
+_FAILED_LIBRARIES = (
+    "CUBLAS_STATUS_EXECUTION_FAILED",
+    "CUDNN_STATUS_EXECUTION_FAILED",
+    "CUDNN_STATUS_INTERNAL_ERROR",
+)
+"""What the CUDA libraries say, in a plain RuntimeError, when the device failed beneath them."""
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -16,6 +36,7 @@ DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.
 def choose_device(name: str = "auto") -> torch.device:
     """The device of that name; "auto" takes CUDA, then Apple's MPS, then the CPU.
 
+    Every name of one device gives an equal one: CUDA's have an index, of the others there is one.
     Raises `ModelError` when the device is not there.
     """
     if name == "auto":
@@ -33,7 +54,10 @@ def choose_device(name: str = "auto") -> torch.device:
             f"torch finds no {name} here.",
             f"Choose one of: auto, {', '.join(_available_devices())}.",
         )
-    return device
+    if device.type != "cuda":
+        return torch.device(device.type)
+    index = torch.cuda.current_device() if device.index is None else device.index
+    return torch.device("cuda", index)
 
 
 def _available_devices() -> list[str]:
@@ -43,6 +67,35 @@ def _available_devices() -> list[str]:
     if torch.cuda.is_available():
         devices.insert(0, "cuda")
     return devices
+
+
+def require_usable(device: torch.device) -> None:
+    """Let the device compute something.
+
+    Raises `ModelError` where another device or another torch would help, and what torch raises
+    where the device has failed or has no memory left.
+    """
+    try:
+        torch.ones(1, device=device).add(1).item()
+    except torch.AcceleratorError as error:
+        for words, (title, remedy) in _REFUSALS.items():
+            if words in str(error):
+                raise ModelError(title, f"{device}: {first_line(error)}.", remedy) from error
+        raise
+
+
+def has_failed(error: BaseException) -> bool:
+    """Whether `error` says that a device is in an unknown state, which only a new process mends."""
+    if isinstance(error, torch.AcceleratorError):
+        return not is_out_of_memory(error)
+    return isinstance(error, RuntimeError) and any(
+        status in str(error) for status in _FAILED_LIBRARIES
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """What a device's error says, without the advice for developers below it."""
+    return str(error).partition("\n")[0].rstrip(". ")
 
 
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:

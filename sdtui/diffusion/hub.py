@@ -21,7 +21,14 @@ from huggingface_hub.errors import (
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import httpx, tqdm
 
-from sdtui.diffusion.layout import MODEL_INDEX, check_model_index, choose_files, list_files
+from sdtui.diffusion.architecture import check_architecture
+from sdtui.diffusion.layout import (
+    MODEL_INDEX,
+    check_components,
+    check_model_index,
+    choose_files,
+    list_files,
+)
 from sdtui.diffusion.redaction import redact
 from sdtui.errors import ModelError
 
@@ -54,8 +61,9 @@ _UNREACHABLE = (
 def fetch(repo_id: str, *, half: bool, report: Report) -> Path:
     """The folder of a hub model, downloaded if the cache does not hold it whole.
 
-    Only the files that are used are downloaded, model_index.json first, so that a model of
-    another kind is refused before its weights are fetched. A model in the cache is used without
+    Only the files that are used are downloaded, model_index.json first and the weights last, so
+    that a model that the small files show to be of another kind is refused before its weights are
+    fetched. A model in the cache is used without
     asking the hub, but weights in half precision are taken for float32 only where the hub has no
     others or cannot be reached. What `report` raises ends the download. Raises `ModelError` when
     the hub cannot be reached or has no such model.
@@ -140,9 +148,14 @@ def _download(repo_id: str, half: bool, report: Report) -> Path:
         if isinstance(entry, RepoFile)
     }
     files = choose_files(sizes, repo_id, half=half).names
+    weights = [name for name in files if name.endswith(".safetensors")]
+    others = [name for name in files if name not in weights]
     total = sum(sizes[name] for name in files)
     finished = 0
-    for name in files:
+    for name in [*others, *weights]:
+        if name == weights[0]:
+            check_components(folder, others)
+            check_architecture(folder)
         bar = _bar_class(name, finished, total, report)
         hf_hub_download(repo_id, name, revision=commit, tqdm_class=bar)
         finished += sizes[name]

@@ -180,18 +180,22 @@ def check_safetensors(path: Path) -> None:
     The header is an 8-byte little-endian length and JSON with each tensor's `data_offsets`.
     Raises `ModelError` naming the file, so that damage is told before any weights are read.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        header_size = int.from_bytes(file.read(8), "little")
-        if size < 8 or header_size > min(size - 8, _LONGEST_HEADER):
-            raise _damaged(path, f"It has {size:,} bytes, too few for its own header.")
-        try:
-            header = json.loads(file.read(header_size))
-            ends = [
-                entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"
-            ]
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise _damaged(path, "Its header is no safetensors header.") from error
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            header_size = int.from_bytes(file.read(8), "little")
+            if size < 8 or header_size > min(size - 8, _LONGEST_HEADER):
+                raise _damaged(path, f"It has {size:,} bytes, too few for its own header.")
+            content = file.read(header_size)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    try:
+        header = json.loads(content)
+        ends = [
+            entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"
+        ]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise _damaged(path, "Its header is no safetensors header.") from error
     expected = 8 + header_size + max(ends, default=0)
     if size != expected:
         raise _damaged(path, f"It has {size:,} bytes and should have {expected:,}.")
@@ -206,11 +210,21 @@ def _damaged(path: Path, reason: str) -> ModelError:
     )
 
 
+def _unreadable(path: Path, error: OSError) -> ModelError:
+    return ModelError(
+        "A part of the model cannot be read",
+        f"{path}: {error.strerror or error}",
+        "Look at its permissions and at the disk that holds it, or copy or download it again.",
+    )
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in a file. Raises `ModelError` naming the file when it holds none."""
     try:
         content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except (ValueError, RecursionError) as error:
         raise ModelError(
             "A file of the model cannot be read",
             f"{path}: {error}",
@@ -226,6 +240,19 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def list_files(folder: Path) -> set[str]:
-    """The files of a model's folder, as choose_files wants them."""
-    files = [*folder.glob("*"), *folder.glob("*/*")]
-    return {path.relative_to(folder).as_posix() for path in files if path.is_file()}
+    """The files of a model's folder and of its components', as choose_files wants them.
+
+    Raises `ModelError` naming the folder that cannot be read.
+    """
+    names = _files(folder)
+    for component in COMPONENTS:
+        if (folder / component).is_dir():
+            names |= {f"{component}/{name}" for name in _files(folder / component)}
+    return names
+
+
+def _files(folder: Path) -> set[str]:
+    try:
+        return {path.name for path in folder.iterdir() if path.is_file()}
+    except OSError as error:
+        raise _unreadable(folder, error) from error

@@ -14,6 +14,9 @@ _ALLOCATORS = (
 )
 """What the allocators of the CPU, of MPS and of the CUDA libraries say in a plain RuntimeError."""
 
+_FULL_DEVICE = "error: out of memory"
+"""What a device says that has no room for the driver's own things: a context, or its kernels."""
+
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether `error` says that a host or a device has no memory left.
@@ -22,9 +25,9 @@ def is_out_of_memory(error: BaseException) -> bool:
     """
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    if isinstance(error, torch.AcceleratorError) or not isinstance(error, RuntimeError):
-        return False
-    return any(words in str(error) for words in _ALLOCATORS)
+    if isinstance(error, torch.AcceleratorError):
+        return _FULL_DEVICE in str(error).partition("\n")[0]
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _ALLOCATORS)
 
 
 def free_memory() -> None:

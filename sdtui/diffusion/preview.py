@@ -12,6 +12,7 @@ import torch
 from diffusers import AutoencoderKL
 
 from sdtui.diffusion.decode import in_float32
+from sdtui.diffusion.memory import free_memory, is_out_of_memory
 
 PREVIEW_SHARE = 0.02
 """The share of the steps' time that previews may take, x_t beside x0 included."""
@@ -44,13 +45,15 @@ class PreviewDecoder:
     The linear map from latents to colours costs next to nothing once it is there; the first
     preview makes it, so that nobody waits for it who sees none. Where steps are so short that it
     counts all the same, previews are rarer. The VAE itself draws them when it fits the share, which
-    is known once it has decoded a picture (`vae_decoded`).
+    is known once it has decoded a picture (`vae_decoded`), and never again for latents as large as
+    those for which it found no memory.
     """
 
     def __init__(self, vae: AutoencoderKL, clock: Callable[[], float] = perf_counter) -> None:
         self._vae = vae
         self._clock = clock
         self._vae_seconds_per_latent = math.inf
+        self._too_many_latents = math.inf
         self._linear_seconds: dict[int, float] = {}
 
     @cached_property
@@ -74,7 +77,10 @@ class PreviewDecoder:
 
         `with_latents` says that x_t is drawn too, for which there must be time left.
         """
-        seconds = self._vae_seconds_per_latent * denoised[0, 0].numel()
+        count = denoised[0, 0].numel()
+        if count >= self._too_many_latents:
+            return "linear"
+        seconds = self._vae_seconds_per_latent * count
         if with_latents:
             seconds += self._seconds_in_colours(denoised)
         return "vae" if seconds <= PREVIEW_SHARE * step_seconds * preview_every else "linear"
@@ -109,11 +115,21 @@ class PreviewDecoder:
         `step_seconds` is what a step took without its preview, 0.0 while it is unknown.
         """
         how = self.method(denoised, step_seconds, preview_every, with_latents=with_latents)
-        if how == "linear":
-            return self.in_colours(denoised)
+        frame = self._by_the_vae(denoised) if how == "vae" else None
+        return frame or self.in_colours(denoised)
+
+    def _by_the_vae(self, denoised: torch.Tensor) -> PreviewFrame | None:
+        """The frame, or None where there is no memory to decode it in one piece."""
         latents = denoised.to(self._vae.dtype) / self._vae.config.scaling_factor
-        rgb = _shrink(self._vae.decode(latents, return_dict=False)[0].float())
-        return _frame(rgb, "vae")
+        try:
+            rgb = _shrink(self._vae.decode(latents, return_dict=False)[0].float())
+            return _frame(rgb, "vae")
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        self._too_many_latents = min(self._too_many_latents, latents[0, 0].numel())
+        free_memory()
+        return None
 
     @torch.inference_mode()
     def in_colours(self, latents: torch.Tensor) -> PreviewFrame:
@@ -154,14 +170,24 @@ def latent_to_rgb(vae: AutoencoderKL) -> tuple[torch.Tensor, torch.Tensor]:
     """The linear map from latents as the U-Net sees them to RGB in [-1, 1].
 
     Returns factors, (latent_channels, 3), and bias, (3,), float32 on the VAE's device: the
-    published ones for the VAE of Stable Diffusion 1.x, otherwise fitted to this VAE.
+    published ones for the VAE of Stable Diffusion 1.x, otherwise fitted to this VAE, on the CPU
+    where its own device has no memory left for that.
     """
     if is_sd_1_vae(vae):
         return (
             torch.tensor(_SD_1_FACTORS, device=vae.device),
             torch.zeros(3, device=vae.device),
         )
-    return fit_latent_to_rgb(vae)
+    try:
+        return fit_latent_to_rgb(vae)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+    free_memory()
+    twin = AutoencoderKL.from_config(vae.config)
+    twin.load_state_dict(vae.state_dict())
+    factors, bias = fit_latent_to_rgb(twin)
+    return factors.to(vae.device), bias.to(vae.device)
 
 
 def is_sd_1_vae(vae: AutoencoderKL) -> bool:

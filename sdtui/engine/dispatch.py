@@ -10,7 +10,7 @@ from contextlib import suppress
 import msgspec
 
 from sdtui.engine.backlog import Backlog
-from sdtui.engine.exit_causes import ExitCause
+from sdtui.engine.exit_causes import ExitCause, deaf
 from sdtui.engine.job import Job
 from sdtui.engine.job_queue import LOOK, MAX_ATTEMPTS, JobQueue
 from sdtui.engine.model_loading import ModelLoading
@@ -57,6 +57,9 @@ from sdtui.protocol.requests import (
 log = logging.getLogger(__name__)
 
 _WITH_LATENTS = GrantPreview(latents=True)
+
+_SLOWEST_STEPS = 5
+"""A cancelled job may take as long as so many of its slowest steps: it ends between two of them."""
 
 Publish = Callable[[Event, bytes], None]
 """Called with every event that clients may see, and its encoded form."""
@@ -137,6 +140,10 @@ class Dispatcher:
         """Stop a job that runs or waits, or raise `SdtuiError`."""
         job = self._at_hand(request.job_id)
         if job is self._job:
+            if not job.cancelled:
+                # A worker whose device hangs reads no request, or never comes to heed it.
+                seconds = max(self._patience.cancel, _SLOWEST_STEPS * job.slowest_step)
+                asyncio.get_running_loop().call_later(seconds, self._enforce, job, seconds)
             job.cancelled = True
             self._worker.send(request)
             self._saver.cancel()
@@ -144,6 +151,11 @@ class Dispatcher:
         self._queue.cancel(job)
         self._emit(JobCancelled(job_id=job.id, completed=0, count=0), job)
         self._proceed()
+
+    def _enforce(self, job: Job, seconds: float) -> None:
+        """Take the worker away from a job that was cancelled so long ago and still computes."""
+        if job is self._job and job.image is None:
+            self._worker.replace(deaf(seconds))
 
     def adjust(self, request: Adjust) -> None:
         """Change the guidance of a job, from its next step on if it runs, or raise `SdtuiError`."""

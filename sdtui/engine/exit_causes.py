@@ -35,16 +35,24 @@ def hung(seconds: float) -> ExitCause:
     )
 
 
-def describe_exit(returncode: int) -> ExitCause:
+def deaf(seconds: float) -> ExitCause:
+    """The cause of a worker's end that did not stop its job for so long."""
+    return ExitCause(
+        f"The worker did not heed a cancellation for {seconds:g} s, and was replaced.", SEE_THE_LOG
+    )
+
+
+def describe_exit(returncode: int, device_error: str = "") -> ExitCause:
     """What a worker's `returncode` means, and the remedy.
 
-    A negative code is the signal that ended the process, as `waitpid` reports it.
+    A negative code is the signal that ended the process, as `waitpid` reports it. `device_error` is
+    what the worker said of its device before it ended.
     """
     if returncode == DEVICE_FAILED:
         return ExitCause(
-            "The device failed (an error of the GPU or its driver).",
+            f"The device failed: {device_error or 'an error of the GPU or its driver'}.",
             "If it happens again, choose a smaller picture, or restart the machine; `sdtui engine "
-            "logs` shows what the driver said.",
+            "logs` says more.",
         )
     if returncode >= 0:
         return ExitCause(f"The worker ended with exit code {returncode}.", SEE_THE_LOG)

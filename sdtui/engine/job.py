@@ -37,8 +37,9 @@ class Job:
 
     `attempts` counts how often a worker took it up. `guidance_scale` is what the user changed it
     to, None while it is that of the parameters; `adjustments` are the pairs of step index and
-    guidance scale that took effect. `is_drawing` says that its worker has all that it needs and
-    should be computing; `image` is there from the decoding on.
+    guidance scale that took effect. `slowest_step` is in seconds. `is_drawing` says that its worker
+    has all that it needs and should be computing; `image` is there from the decoding on.
+    `begun_at` is when `started_at` was by the clock that nobody sets.
     """
 
     id: str
@@ -51,8 +52,10 @@ class Job:
     guidance_scale: float | None = None
     adjustments: list[tuple[int, float]] = field(default_factory=list)
     started_at: float = 0.0
+    begun_at: float = 0.0
     completed: int = 0
     count: int = 0
+    slowest_step: float = 0.0
     is_drawing: bool = False
     image: ImageDecoded | None = None
     queued_at: float = field(default_factory=time.time)
@@ -82,6 +85,8 @@ class Job:
                 self.is_drawing = True
             case StepCompleted():
                 self.completed, self.count = event.step_index + 1, event.count
+                seconds = event.seconds + event.preview_seconds
+                self.slowest_step = max(self.slowest_step, seconds)
             case GuidanceAdjusted():
                 self.adjustments.append((event.step_index, event.guidance_scale))
             case ImageDecoded():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -187,7 +188,7 @@ class JobQueue:
         started_at = self._store.start(self.next.id)
         job = self._waiting.popleft()
         job.attempts += 1
-        job.started_at = started_at
+        job.started_at, job.begun_at = started_at, time.monotonic()
         self._on_change()
         return job
 
@@ -256,8 +257,9 @@ class JobQueue:
     def _park(self, job: Job) -> JobParked:
         event = job.parked(
             f"The engine ended {job.attempts} times during this job",
-            "It was killed or crashed, most likely because memory ran out.",
-            "Choose a smaller picture or model, or free some memory.",
+            "It was killed or crashed: memory ran out, or the machine or your session on it ended.",
+            "Choose a smaller picture or model, or free some memory. If you only logged out or"
+            " restarted the machine, queue it again.",
         )
         self.end(job, event)
         return event

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import msgspec
 
@@ -47,26 +45,34 @@ async def attach_or_start() -> Connection:
     try:
         return await attach()
     except EngineNotRunningError:
-        engine = start_engine()
+        engine, log_size = start_engine()
     deadline = time.monotonic() + _START_SECONDS
     while True:
         try:
             return await attach()
         except EngineNotRunningError:
             # An exit code of 0 says that another engine was faster; that one will answer.
-            if engine.poll() or time.monotonic() > deadline:
-                raise _last_words(log_path()) from None
+            if engine.poll():
+                raise _last_words(log_size) from None
+            if time.monotonic() > deadline:
+                raise EngineError(
+                    "The engine does not answer",
+                    f"None has answered at {paths.socket_path()} for {_START_SECONDS:.0f} s.",
+                    f"Try again; its log is {log_path()}.",
+                ) from None
             await asyncio.sleep(0.02)
 
 
-def start_engine() -> subprocess.Popen[bytes]:
+def start_engine() -> tuple[subprocess.Popen[bytes], int]:
     """Start an engine that outlives this process and its terminal; it is not waited for.
 
-    Raises `EngineError` when it can have no log.
+    Its process, and how long the log was before it could say anything. Raises `EngineError` when
+    it can have no log.
     """
     log = open_log()
     try:
-        return subprocess.Popen(
+        size = os.fstat(log).st_size
+        engine = subprocess.Popen(
             ENGINE_COMMAND,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -77,25 +83,41 @@ def start_engine() -> subprocess.Popen[bytes]:
         )
     finally:
         os.close(log)
+    return engine, size
 
 
-def _last_words(path: Path) -> EngineError:
-    """The error by which an engine explains its end, or the last line of whatever it left."""
-    if not shutil.disk_usage(path.parent).free:
-        # Whatever it had to say has found no room there.
-        return EngineError(
-            "The engine could not be started",
-            f"The disk of {path.parent} is full.",
-            "Make room there, then try again.",
-        )
-    lines = path.read_text(errors="replace").splitlines()[-1:]
-    last = lines[0] if lines else "It ended without a word."
+def _last_words(log_size: int) -> EngineError:
+    """The error by which an engine explains its end, or the last line of whatever it left.
+
+    The log was `log_size` bytes long before; what others have said there is no reason.
+    """
+    path = log_path()
+    with path.open("rb") as log:
+        log.seek(log_size)
+        lines = log.read().decode(errors="replace").splitlines()
+    if not lines:
+        return _without_a_word()
     try:
-        refusal = msgspec.json.decode(last, type=RequestRefused)
+        refusal = msgspec.json.decode(lines[-1], type=RequestRefused)
     except msgspec.DecodeError:
-        return EngineError(
-            "The engine could not be started",
-            last,
-            f"Its log is {path}; `sdtui doctor` checks the installation.",
+        return _not_started(
+            lines[-1], f"Its log is {path}; `sdtui doctor` checks the installation."
         )
     return EngineError(refusal.title, refusal.message, refusal.remedy)
+
+
+def _without_a_word() -> EngineError:
+    """An engine that could say nothing may have found no room to say it: that is tried."""
+    path = log_path()
+    try:
+        with path.open("a") as log:
+            log.write("an engine ended without a word\n")
+            log.flush()
+            os.fsync(log.fileno())
+    except OSError as error:
+        return _not_started(f"{path}: {error.strerror}.", "Make room there, then try again.")
+    return _not_started("It ended without a word.", "`sdtui doctor` checks the installation.")
+
+
+def _not_started(message: str, remedy: str) -> EngineError:
+    return EngineError("The engine could not be started", message, remedy)

@@ -66,7 +66,8 @@ def run_job(
     """Draw one picture and tell it, from `PromptTokenized` to `ImageDecoded`.
 
     `control` is looked at before each stage and step: a cancelled job ends with `JobCancelled`,
-    another guidance scale counts from the next step on. A preview is made every
+    another guidance scale counts from the next step on, and what is told before the first step is
+    told of that scale. A preview is made every
     `params.preview_every` steps if `control.credit` has been granted, rarer where it would take too
     much of so short steps, and at the last step in any case, with x_t beside it where the credit
     asks for that; without `previews` there are none.
@@ -74,16 +75,19 @@ def run_job(
     """
     stages = text_to_image(components, params)
     guidance: Guidance | None = None
+    guidance_scale = params.guidance_scale
     step: DenoisingStep | None = None
     completed = count = 0
     while True:
         if control.cancelled:
             yield JobCancelled(job_id=job_id, completed=completed, count=count)
             return
-        if guidance is not None and completed < count:
-            guidance_scale = control.take_guidance_scale()
-            if guidance_scale is not None and guidance_scale != guidance.guidance_scale:
-                guidance.guidance_scale = guidance_scale
+        if guidance is None or completed < count:
+            changed = control.take_guidance_scale()
+            if changed is not None and changed != guidance_scale:
+                guidance_scale = changed
+                if guidance is not None:
+                    guidance.guidance_scale = guidance_scale
                 yield GuidanceAdjusted(
                     job_id=job_id, step_index=completed, guidance_scale=guidance_scale
                 )
@@ -95,11 +99,12 @@ def run_job(
             case TokenizedPrompts():
                 yield _tokenized(job_id, stage)
             case EncodedPrompts():
-                yield _encoded(job_id, stage, params)
+                yield _encoded(job_id, stage, guidance_scale)
             case InitialLatents():
                 yield _drawn(job_id, stage)
             case DenoisingStart():
                 guidance, count = stage.guidance, len(stage.schedule)
+                guidance.guidance_scale = guidance_scale
                 yield _denoising_started(job_id, stage)
             case DenoisingStep():
                 step, completed = stage, stage.step_index + 1
@@ -190,9 +195,9 @@ def _tokenized_text(prompt: TokenizedPrompt) -> TokenizedText:
     )
 
 
-def _encoded(job_id: str, embeds: EncodedPrompts, params: GenerationParams) -> PromptEncoded:
+def _encoded(job_id: str, embeds: EncodedPrompts, guidance_scale: float) -> PromptEncoded:
     shape = tuple(embeds.prompt_embeds.shape)
-    halves = 2 if params.guidance_scale > 1 else 1
+    halves = 2 if guidance_scale > 1 else 1
     return PromptEncoded(
         job_id=job_id,
         shape=shape,

@@ -15,14 +15,16 @@ class Patience:
 
     A worker without work ends after `idle_unload`, and with it the model's hold on the device; an
     engine without clients and work ends after `idle_exit`. `hang` is how long a worker may draw
-    without computing anything. The engine looks at its worker every `worker_look`, whether clients
-    can find it every `socket_look`, at the length of its log every `log_look`, and for room on a
-    full disk every `disk_look`.
+    without computing anything, and `cancel` how long, at least, it may take to heed a
+    cancellation. The engine looks at its worker every `worker_look`, whether clients can find it
+    every `socket_look`, at the length of its log every `log_look`, and for room on a full disk
+    every `disk_look`.
     """
 
     idle_unload: float = 5 * 60.0
     idle_exit: float = 15 * 60.0
     hang: float = 60.0
+    cancel: float = 30.0
     worker_look: float = 1.0
     socket_look: float = 10.0
     log_look: float = 60.0

@@ -69,6 +69,11 @@ class RestartingWorker:
         if self._process is not None:
             self._process.send(request)
 
+    def replace(self, cause: ExitCause) -> None:
+        """End the running worker, for that cause; another one takes its place."""
+        if self._process is not None:
+            self._process.kill(cause)
+
     def dismiss(self) -> None:
         """End the running worker, of which nothing more is told; `start` brings another one."""
         process, self._process = self._process, None

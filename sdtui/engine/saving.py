@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -138,7 +139,7 @@ class PictureSaver:
                 return path
 
     async def _write(self, job: Job, picture: EncodedPicture) -> Picture:
-        if self._gallery.settle(job.id):
+        if self._gallery.settle(job.id, time.monotonic() - job.begun_at):
             # The last try was refused when there was only its success to be written down.
             return self._saved(job)
         names = new_paths(job.params)
@@ -152,7 +153,7 @@ class PictureSaver:
             except FileExistsError:
                 continue
             self._file = path
-            self._gallery.confirm(job.id)
+            self._gallery.confirm(job.id, time.monotonic() - job.begun_at)
             return self._saved(job)
 
     def _saved(self, job: Job) -> Picture:

@@ -7,6 +7,7 @@ import os
 import sdtui
 from sdtui.engine.job import Job
 from sdtui.engine.model_loading import ModelLoading
+from sdtui.engine.visible_devices import visible_devices
 from sdtui.protocol.events import EngineStatus, Trouble
 
 
@@ -49,4 +50,5 @@ def engine_status(
         paused=paused,
         running_job_id=job.id if job else None,
         trouble=trouble,
+        visible_devices=visible_devices(),
     )

@@ -98,7 +98,8 @@ class Supervisor:
 
     async def _serve(self, listener: Listener) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        # Who logs out or shuts the machine down may send SIGHUP right behind SIGTERM.
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         server = await asyncio.start_unix_server(self._connected, sock=listener.socket)
         self._dispatcher.start()

@@ -10,9 +10,10 @@ import msgspec
 import torch
 
 from sdtui.diffusion.components import ComponentStart, LoadedComponents, LoadingProgress, load
-from sdtui.diffusion.devices import choose_device, choose_dtype
+from sdtui.diffusion.devices import choose_device, choose_dtype, first_line, has_failed
 from sdtui.diffusion.memory import free_memory
 from sdtui.diffusion.preview import PreviewDecoder
+from sdtui.diffusion.redaction import redact
 from sdtui.engine.cores import CoreWatch
 from sdtui.engine.exit_causes import DEVICE_FAILED
 from sdtui.engine.inbox import Inbox, JobControl
@@ -21,6 +22,7 @@ from sdtui.engine.outbox import Outbox
 from sdtui.errors import GenerationError, SdtuiError
 from sdtui.models.weights import WeightsHash
 from sdtui.protocol.events import (
+    DeviceFailed,
     ImageDecoded,
     JobCancelled,
     JobEvent,
@@ -51,28 +53,33 @@ class Workbench:
         self._hash: WeightsHash | None = None
 
     def run(self) -> None:
-        """Work until the process is ended."""
+        """Work until the process is ended, or leave it with a device that failed."""
         self._outbox.send(WorkerReady(torch_version=str(torch.__version__)))
         while True:
             request, control = self._inbox.take()
-            if isinstance(request, RunJob):
-                self._draw(request, control)
-            else:
-                self._preload(request, control)
+            try:
+                if isinstance(request, RunJob):
+                    self._draw(request, control)
+                else:
+                    self._preload(request, control)
+            except Exception as error:
+                if not has_failed(error):
+                    raise
+                self._leave(error)
 
     def _preload(self, request: LoadModel, control: JobControl) -> None:
-        before = self._components
+        wanted = request.model, request.device, request.dtype
         try:
-            components = self._components_for(request.model, request.device, request.dtype, control)
+            if (at_hand := self._at_hand(*wanted)) is None:
+                self._read(*wanted, control)
+            else:
+                self._outbox.send(model_loaded(at_hand))
+            return
         except LoadingStopped:
             end = ModelFailed(model=request.model, title="Another model was asked for")
         except Exception as error:
             title, message, remedy = _explain(error)
             end = ModelFailed(model=request.model, title=title, message=message, remedy=remedy)
-        else:
-            if components is before:
-                self._outbox.send(model_loaded(components))
-            return
         self._fail(end)
 
     def _draw(self, job: RunJob, control: JobControl) -> None:
@@ -114,19 +121,34 @@ class Workbench:
         free_memory()
         self._outbox.send(end)
 
+    def _leave(self, error: Exception) -> None:
+        """End the process, as its device is in an unknown state: a new one starts clean."""
+        log.error("the device failed", exc_info=error)
+        try:
+            self._outbox.send(DeviceFailed(message=redact(first_line(error))))
+            logging.shutdown()
+        finally:
+            # Tidying up would ask the device for its memory, and may never end.
+            os._exit(DEVICE_FAILED)
+
     def _components_for(
         self, model: str, device: str, dtype: str, control: JobControl
     ) -> LoadedComponents:
         """The model on its device; read again if it or one of its files is not the last one."""
+        wanted = model, device, dtype
+        return self._at_hand(*wanted) or self._read(*wanted, control)
+
+    def _at_hand(self, model: str, device: str, dtype: str) -> LoadedComponents | None:
+        """The model in memory if it is this one, read from the files that are there now."""
         torch_device = choose_device(device)
-        torch_dtype = choose_dtype(dtype, torch_device)
-        if (
-            (at_hand := self._components) is not None
-            and (at_hand.model, at_hand.device, at_hand.dtype) == (model, torch_device, torch_dtype)
-            and at_hand.is_current
-        ):
-            return at_hand
-        del at_hand
+        wanted = (model, torch_device, choose_dtype(dtype, torch_device))
+        last = self._components
+        if last is None or (last.model, last.device, last.dtype) != wanted:
+            return None
+        return last if last.is_current else None
+
+    def _read(self, model: str, device: str, dtype: str, control: JobControl) -> LoadedComponents:
+        """Load the model. Nobody may refer to the last one, which makes room for it."""
 
         def report(progress: LoadingProgress) -> None:
             if control.cancelled:
@@ -156,13 +178,10 @@ def _is_between_others(event: JobEvent) -> bool:
 def _explain(error: Exception) -> tuple[str, str, str]:
     """Title, message and remedy of what stopped a request; the log gets the rest.
 
-    A device that is in an unknown state takes the process with it: a new one starts clean.
+    The error of a device that failed stops more than the request, and is raised again.
     """
-    if isinstance(error, torch.AcceleratorError):
-        log.error("the device failed", exc_info=error)
-        # Tidying up would ask the device for its memory, and may never end.
-        logging.shutdown()
-        os._exit(DEVICE_FAILED)
+    if has_failed(error):
+        raise error
     if not isinstance(error, SdtuiError):
         log.error("a request failed", exc_info=error)
     return failure(error)

@@ -21,6 +21,7 @@ _PR_SET_PDEATHSIG = 1
 def main() -> None:
     """Serve the supervisor at the other end of standard input and output until it goes away."""
     requests, events = claim_pipes()
+    leave_the_end_to_the_supervisor()
     keep_log()
     die_with_parent()
     # With the pipe ends whoever could ask for results: so does the process, even while it imports.
@@ -63,6 +64,16 @@ def keep_log() -> None:
     form = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
     handler.setFormatter(RedactingFormatter(form))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+def leave_the_end_to_the_supervisor() -> None:
+    """Ignore the signals that ask a process to end.
+
+    They come to supervisor and worker at once when a session or the machine ends. A worker that
+    ended first would look like one that its job had brought down.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def die_with_parent() -> None:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from sdtui.engine.exit_causes import SPEECHLESS, ExitCause, describe_exit
 from sdtui.errors import SdtuiError
 from sdtui.protocol.codec import Decoder, encode
-from sdtui.protocol.events import WorkerEvent
+from sdtui.protocol.events import DeviceFailed, WorkerEvent
 from sdtui.protocol.requests import WorkerRequest
 
 log = logging.getLogger(__name__)
@@ -19,6 +19,9 @@ WORKER_COMMAND = (sys.executable, "-P", "-m", "sdtui.engine.worker")
 
 _LAST_WORDS_SECONDS = 2.0
 """How long a worker's pipe may outlive its process, and its process the pipe."""
+
+_DEATH_SECONDS = 10.0
+"""How long a killed process may take to end. One that waits inside a driver may never do so."""
 
 _PIPE_BUFFER_BYTES = 1024 * 1024
 
@@ -29,7 +32,9 @@ class WorkerProcess:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self._verdict: ExitCause | None = None
-        self._decoder: Decoder[WorkerEvent] = Decoder(WorkerEvent)
+        self._device_error = ""
+        self._killed = asyncio.Event()
+        self._decoder: Decoder[WorkerEvent | DeviceFailed] = Decoder(WorkerEvent | DeviceFailed)
 
     @classmethod
     async def start(cls, command: Sequence[str] = WORKER_COMMAND) -> WorkerProcess:
@@ -57,22 +62,39 @@ class WorkerProcess:
             self._process.stdin.write(encode(request))
 
     async def events(self) -> AsyncIterator[WorkerEvent]:
-        """What the worker says, until its process has ended; `cause` then says why."""
+        """What the worker says, until its process has ended; `cause` then says why.
+
+        A process that does not end, though it was killed, is left to the kernel.
+        """
         assert self._process.stdout is not None
         end_of_pipe = self._process.stdout.feed_eof
         loop = asyncio.get_running_loop()
-        exited = asyncio.create_task(self._process.wait())
+        ended = asyncio.create_task(self._end())
         # A grandchild may hold the pipe open; the worker's own last words are in it by now.
-        exited.add_done_callback(lambda _: loop.call_later(_LAST_WORDS_SECONDS, end_of_pipe))
+        ended.add_done_callback(lambda _: loop.call_later(_LAST_WORDS_SECONDS, end_of_pipe))
         try:
             while (event := await self._read()) is not None:
-                yield event
-            await asyncio.wait({exited}, timeout=_LAST_WORDS_SECONDS)
+                if isinstance(event, DeviceFailed):
+                    self._device_error = event.message
+                else:
+                    yield event
+            await asyncio.wait({ended}, timeout=_LAST_WORDS_SECONDS)
         finally:
             self.kill(SPEECHLESS)
-            await exited
+            await ended
 
-    async def _read(self) -> WorkerEvent | None:
+    async def _end(self) -> None:
+        """Return when the process has ended, or has not though it was killed long ago."""
+        exited = asyncio.create_task(self._process.wait())
+        killed = asyncio.create_task(self._killed.wait())
+        await asyncio.wait({exited, killed}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({exited}, timeout=_DEATH_SECONDS)
+        killed.cancel()
+        if not exited.done():
+            exited.cancel()
+            log.error("worker %d does not end though it was killed; it is left behind", self.pid)
+
+    async def _read(self) -> WorkerEvent | DeviceFailed | None:
         assert self._process.stdout is not None
         try:
             return await self._decoder.read(self._process.stdout)
@@ -88,7 +110,7 @@ class WorkerProcess:
     @property
     def cause(self) -> ExitCause:
         """Why the process ended, which it has."""
-        return self._verdict or describe_exit(self.returncode or 0)
+        return self._verdict or describe_exit(self.returncode or 0, self._device_error)
 
     def kill(self, verdict: ExitCause | None = None) -> None:
         """End the process at once; nothing that must last is in its hands.
@@ -98,3 +120,4 @@ class WorkerProcess:
         if self._process.returncode is None:
             self._verdict = self._verdict or verdict
             self._process.kill()
+            self._killed.set()

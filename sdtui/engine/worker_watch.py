@@ -37,15 +37,16 @@ async def replace_if_stuck(
     """Kill the worker when it is stopped, or hangs while it draws; returns when it has ended.
 
     Silence proves nothing: a step may take minutes on a slow CPU. But a step computes, so a
-    worker that sleeps through `patience.hang` while `is_drawing` waits for what never comes. A
-    stop is believed at the second look, as a debugger's is over by then.
+    worker that sleeps, or sits in a driver, through `patience.hang` while `is_drawing` waits for
+    what never comes. A stop is believed at the second look, as a debugger's is over by then. One
+    that waits for its device by asking it again and again looks like one that computes.
     """
     last: ProcessState | None = None
     at_work_since = time.monotonic()
     while (state := process_state(process.pid)) is not None and process.returncode is None:
         if last is not None and last.letter == state.letter == "T":
             process.kill(STOPPED)
-        if not is_drawing() or state != last or state.letter != "S":
+        if not is_drawing() or state != last or state.letter not in "SD":
             at_work_since = time.monotonic()
         elif time.monotonic() - at_work_since >= patience.hang:
             process.kill(hung(patience.hang))

@@ -61,7 +61,7 @@ class Database:
 
         Raises `EngineError` when it is damaged, in use, or cannot be written.
         """
-        path = path or _usual_path()
+        path = path or usual_path()
         lock = connection = None
         try:
             paths.private_dir(path.parent)
@@ -94,7 +94,7 @@ class Database:
         Nobody need own it, and whoever does goes on. Raises `HistoryUnreadableError` for a schema
         of another version, for changes that a killed owner left half made, and for a damaged file.
         """
-        path = path or _usual_path()
+        path = path or usual_path()
         address = f"{path.absolute().as_uri()}?mode=ro"
         with ExitStack() as stack:
             try:
@@ -203,7 +203,8 @@ def _is_damage(error: sqlite3.DatabaseError) -> bool:
     return code & 0xFF in _DAMAGE
 
 
-def _usual_path() -> Path:
+def usual_path() -> Path:
+    """Where the engine has its database."""
     return paths.data_dir() / "history.sqlite3"
 
 

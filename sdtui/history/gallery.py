@@ -118,14 +118,20 @@ class Gallery:
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM images WHERE job_id = ?", (job_id,))
 
-    def confirm(self, job_id: str) -> None:
-        """The announced file is on the disk: the job is done."""
+    def confirm(self, job_id: str, seconds: float | None = None) -> None:
+        """The announced file is on the disk: the job is done.
+
+        It took `seconds`, or what the computer's clock says, which may have been set meanwhile.
+        """
+        now = time.time()
         with self._database.transaction() as connection:
             connection.execute(
-                "UPDATE jobs SET state = 'saved', ended_at = ? WHERE id = ?", (time.time(), job_id)
+                "UPDATE jobs SET state = 'saved', started_at = coalesce(? - ?, started_at),"
+                " ended_at = ? WHERE id = ?",
+                (now, seconds, now, job_id),
             )
 
-    def settle(self, job_id: str) -> bool:
+    def settle(self, job_id: str, seconds: float | None = None) -> bool:
         """After a crash: confirm the job if its announced file is whole, else withdraw it."""
         query = "SELECT path, sha256 FROM images WHERE job_id = ?"
         announced = self._database.rows(query, (job_id,))
@@ -137,7 +143,7 @@ class Gallery:
         except OSError:
             whole = False
         if whole:
-            self.confirm(job_id)
+            self.confirm(job_id, seconds)
         else:
             self.withdraw(job_id)
         return whole

@@ -41,10 +41,13 @@ class StoredJob(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def seconds(self) -> float:
-        """How long the last attempt took; 0 for a job that has not begun or not ended."""
+        """How long the last attempt took; 0 for a job that has not begun or not ended.
+
+        And where the clock was set back meanwhile, with nobody there to measure it otherwise.
+        """
         if self.started_at is None or self.ended_at is None:
             return 0.0
-        return self.ended_at - self.started_at
+        return max(self.ended_at - self.started_at, 0.0)
 
 
 class JobStore:

@@ -46,7 +46,8 @@ class EngineStatus(Event, frozen=True, kw_only=True):
     `trouble` says why, and jobs wait; the next one that is asked for tries again. `model`,
     `device` and `dtype` are empty while no model is loaded.
     `queued` counts the jobs that wait, without the running one, which is `running_job_id`. While
-    the queue is `paused`, none of them begins.
+    the queue is `paused`, none of them begins. `visible_devices` are the variables with which it
+    was started that say which GPUs it sees.
     """
 
     state: str
@@ -59,6 +60,7 @@ class EngineStatus(Event, frozen=True, kw_only=True):
     paused: bool = False
     running_job_id: str | None = None
     trouble: Trouble | None = None
+    visible_devices: dict[str, str] = {}
 
 
 class RequestCarriedOut(Event, frozen=True, kw_only=True):
@@ -416,6 +418,12 @@ class WorkerReady(Event, frozen=True, kw_only=True):
     """From the worker to its engine: torch is imported, requests are taken."""
 
     torch_version: str
+
+
+class DeviceFailed(Event, frozen=True, kw_only=True):
+    """From the worker to its engine, its last words: `message` is what the device failed with."""
+
+    message: str
 
 
 WorkerEvent = (

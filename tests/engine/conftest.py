@@ -51,7 +51,7 @@ def engine_home() -> Iterator[Path]:
     home = Path(tempfile.mkdtemp(prefix="sdtui-"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SDTUI_HOME", str(home))
-        engine = launch.start_engine()
+        engine, _ = launch.start_engine()
         socket = paths.socket_path()
     wait_for(lambda: answers(socket))
     yield home

@@ -1,13 +1,14 @@
 """The real supervisor, on the real socket, with a FakeWorker.
 
 `python fake_engine.py [--die-before STEP] [--fill-before STEP FOLDER] [--faulty] [--hang SECONDS]
-[--slow-disk] [idle seconds] [arguments of the FakeWorker]`
+[--cancel SECONDS] [--slow-disk] [idle seconds] [arguments of the FakeWorker]`
 
 STEP is what the engine writes: `start`, `announce`, `write` or `confirm`, or a job's other ends:
 `fail`, `cancel` or `park`. Before it, the engine kills itself or, the first time, fills the disk of
 that folder. With `--faulty` the worker is the real one, which fails on request
 (`faulty_worker.py`). With `--hang` a worker that computes nothing for so long hangs, and it is
-looked at ten times a second. With `--slow-disk` it is not known which pictures are there until this
+looked at ten times a second. With `--cancel` a worker may take so long to heed a cancellation. With
+`--slow-disk` it is not known which pictures are there until this
 engine's folder holds a file `disk-is-awake`.
 """
 
@@ -103,6 +104,10 @@ if __name__ == "__main__":
     if "--hang" in arguments:
         at = arguments.index("--hang")
         patience = dataclasses.replace(patience, hang=float(arguments.pop(at + 1)), worker_look=0.1)
+        del arguments[at]
+    if "--cancel" in arguments:
+        at = arguments.index("--cancel")
+        patience = dataclasses.replace(patience, cancel=float(arguments.pop(at + 1)))
         del arguments[at]
     if arguments:
         patience = dataclasses.replace(patience, idle_exit=float(arguments.pop(0)))

@@ -5,7 +5,8 @@ that step), `die-once=3` (the same, but only the first time that this engine's f
 `hang-once=3` (say and compute nothing more, the first time), `fetch=3` (seconds of waiting for the
 model's files), `hold=3` (wait before that step until this engine's folder holds a file `go`),
 `busy=3` (seconds of computing before the first step), `say=x` (a line for the log), `fail` (report
-an error), `noise` (draw what does not compress).
+an error), `noise` (draw what does not compress). A model that is called `held` is loaded when this
+engine's folder holds a file `go`.
 Every other picture is one grey of `params.seed`. With `--broken` it does not start until this
 engine's folder holds a file `mended`; with `--fleeting` it ends as soon as it is ready until then,
 and notes each time in a file `starts`.
@@ -64,6 +65,12 @@ def is_mended() -> bool:
     return (Path(os.environ["SDTUI_HOME"]) / "mended").exists()
 
 
+def wait_to_go() -> None:
+    """Wait until this engine's folder holds a file `go`."""
+    while not (Path(os.environ["SDTUI_HOME"]) / "go").exists():
+        time.sleep(0.01)
+
+
 def compute(seconds: float) -> None:
     """Keep a core busy, as a step on a slow CPU does."""
     end = time.process_time() + seconds
@@ -120,6 +127,8 @@ class FakeWorker:
         if self.model != model:
             self.say(ComponentLoading(model=model, component="unet", index=0, count=1))
             time.sleep(0.05)
+            if model == "held":
+                wait_to_go()
         elif not asked:
             return
         self.model = model
@@ -171,8 +180,7 @@ class FakeWorker:
             if orders.get("hang-once") == str(step_index) and is_first_time():
                 signal.pause()
             if orders.get("hold") == str(step_index):
-                while not (Path(os.environ["SDTUI_HOME"]) / "go").exists():
-                    time.sleep(0.01)
+                wait_to_go()
             if step_index == 0:
                 compute(float(orders.get("busy", 0)))
             adjusted = self.guidance.pop(job_id, guidance)

@@ -94,7 +94,9 @@ async def test_a_job_during_which_the_engine_died_twice_is_parked_and_the_queue_
     # Nobody saw its end, so it is told to who comes later.
     client = await EngineClient.connect(start=False)
     (parked,) = of_kind(await until(client, JobParked), JobParked)
-    assert (parked.job_id, parked.remedy != "") == (deadly, True)
+    assert parked.job_id == deadly
+    assert "session" in parked.message
+    assert "queue it again" in parked.remedy
     harmless = await client.submit(params())
     await until(client, JobSaved)
     await client.close()
@@ -151,6 +153,15 @@ async def test_a_stopped_engine_keeps_its_jobs_and_counts_no_attempt(
     start_fake_engine()
     assert await wait_for_pictures(2) == job_ids
     check_everything(job_ids)
+
+
+async def test_a_session_that_ends_costs_no_attempt(start_fake_engine: StartEngine) -> None:
+    engine = start_fake_engine()
+    (job_id,) = await begin("pause=30")
+    engine.send_signal(signal.SIGTERM)
+    engine.send_signal(signal.SIGHUP)
+    assert engine.wait(20) == 0
+    assert (stored(job_id).state, stored(job_id).attempts) == ("queued", 0)
 
 
 async def test_a_cancelled_job_does_not_come_back_with_the_next_engine(

@@ -312,7 +312,7 @@ async def test_an_engine_that_finds_no_room_for_a_history_says_which_disk_is_ful
         fill(sdtui_home)
         with pytest.raises(EngineError) as refused:
             await EngineClient.connect()
-        assert refused.value.message == f"The disk of {paths.log_dir()} is full."
+        assert refused.value.message == f"{launch.log_path()}: No space left on device."
         (sdtui_home / "ballast").unlink()
         client = await EngineClient.connect()
         await client.shutdown()

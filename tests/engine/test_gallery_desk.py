@@ -21,8 +21,10 @@ from sdtui.protocol.codec import Decoder, encode
 from sdtui.protocol.events import AnyEvent, JobSaved, JobStarted, RequestRefused
 from sdtui.protocol.gallery import (
     DeletePicture,
+    FavouriteSet,
     GalleryPicture,
     GallerySearched,
+    PictureDeleted,
     SearchGallery,
 )
 from tests.engine.records import history, pictures, stored
@@ -221,6 +223,16 @@ async def test_a_page_out_of_bounds_is_not_understood(page: dict[str, int]) -> N
     await client.close()
 
 
-async def test_an_answer_is_no_event_of_the_others() -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        GallerySearched(request_id="1", pictures=[], total=0),
+        FavouriteSet(request_id="1", job_id="1", favourite=True),
+        PictureDeleted(request_id="1", job_id="1", file_removed=True),
+    ],
+)
+async def test_an_answer_is_no_event_of_the_others(
+    answer: GallerySearched | FavouriteSet | PictureDeleted,
+) -> None:
     with pytest.raises(EngineError):
-        Decoder[AnyEvent](AnyEvent).decode(encode(SearchGallery(request_id="1"))[4:])
+        Decoder[AnyEvent](AnyEvent).decode(encode(answer)[4:])

@@ -205,11 +205,12 @@ async def test_every_client_sees_every_job() -> None:
         await client.close()
 
 
-async def test_a_job_waits_for_the_model_that_is_being_loaded_for_it() -> None:
+async def test_a_job_waits_for_the_model_that_is_being_loaded_for_it(sdtui_home: Path) -> None:
     client = await EngineClient.connect(start=False)
-    await client.load_model("pocket")
+    await client.load_model("held")
     await until(client, ComponentLoading)
-    await client.submit(params(model="pocket"))
+    await client.submit(params(model="held"))
+    (sdtui_home / "go").touch()
     events = await until(client, JobSaved)
     assert names(events)[:3] == ["JobQueued", "ModelLoaded", "JobStarted"]
     assert names(events).count("ModelLoaded") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import pty
 import signal
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
@@ -21,7 +23,7 @@ from sdtui.engine import launch, log_file
 from sdtui.engine.client import EngineClient, stop_engine
 from sdtui.errors import EngineError
 from sdtui.params import GenerationParams
-from sdtui.protocol.events import JobSaved
+from sdtui.protocol.events import JobSaved, RequestRefused
 from tests.engine.processes import FAKE_ENGINE, children, wait_for
 from tests.engine.watching import names, until
 
@@ -181,6 +183,41 @@ async def test_an_engine_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPa
         await EngineClient.connect()
     assert caught.value.message == "the disk is on fire"
     assert str(launch.log_path()) in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("failure", "message"),
+    [(0, "It ended without a word."), (errno.EDQUOT, "Disk quota exceeded.")],
+)
+async def test_what_others_have_said_is_not_taken_for_an_engines_last_words(
+    monkeypatch: pytest.MonkeyPatch, failure: int, message: str
+) -> None:
+    def sync(descriptor: int) -> None:
+        if failure:
+            raise OSError(failure, os.strerror(failure))
+
+    refusal = RequestRefused(title="The history cannot be opened", message="It is damaged.")
+    launch.log_path().write_bytes(msgspec.json.encode(refusal) + b"\n")
+    silent = (sys.executable, "-c", "import sys; sys.exit(1)")
+    monkeypatch.setattr(launch, "ENGINE_COMMAND", silent)
+    monkeypatch.setattr(os, "fsync", sync)
+    with pytest.raises(EngineError, match="could not be started") as caught:
+        await EngineClient.connect()
+    assert caught.value.message.endswith(message)
+
+
+async def test_an_engine_that_lives_and_does_not_answer_is_not_said_to_have_ended(
+    monkeypatch: pytest.MonkeyPatch, sdtui_home: Path
+) -> None:
+    launch.log_path().write_text("the last line of another engine\n")
+    dumb = ("sh", "-c", f"echo $$ > {sdtui_home}/pid; exec sleep 60")
+    monkeypatch.setattr(launch, "ENGINE_COMMAND", dumb)
+    monkeypatch.setattr(launch, "_START_SECONDS", 0.1)
+    with pytest.raises(EngineError, match="does not answer") as caught:
+        await EngineClient.connect()
+    assert str(paths.socket_path()) in caught.value.message
+    wait_for(lambda: (sdtui_home / "pid").exists() and (sdtui_home / "pid").read_text())
+    os.kill(int((sdtui_home / "pid").read_text()), signal.SIGKILL)
 
 
 async def test_a_history_that_cannot_be_opened_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

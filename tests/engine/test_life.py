@@ -96,8 +96,8 @@ async def test_an_engine_without_its_worker_ends_as_well_and_leaves_no_process(
     monkeypatch.setenv("SDTUI_IDLE_UNLOAD", "0.2")
     monkeypatch.setenv("SDTUI_IDLE_EXIT", "2")
     engine = start_fake_engine()
-    wait_for(lambda: children(engine.pid))
-    workers = children(engine.pid)
+    workers: list[int] = []
+    wait_for(lambda: workers or workers.extend(children(engine.pid)))
     wait_for(lambda: not children(engine.pid))
     assert await asyncio.to_thread(engine.wait, 10) == 0
     assert not any(psutil.pid_exists(worker) for worker in workers)
@@ -328,9 +328,13 @@ def test_another_user_is_turned_away(sdtui_home: Path) -> None:
     path.chmod(0o666)
     stranger = os.fork()
     if stranger == 0:
-        os.setuid(65534)
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(os.fspath(path))
-            os._exit(17 if connection.recv(1) == b"" else 1)
+        try:
+            os.setuid(65534)
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.connect(os.fspath(path))
+                os._exit(17 if connection.recv(1) == b"" else 1)
+        finally:
+            # An error is not to lead into the rest of the tests.
+            os._exit(2)
     _, status = os.waitpid(stranger, 0)
     assert os.waitstatus_to_exitcode(status) == 17

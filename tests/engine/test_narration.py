@@ -11,7 +11,15 @@ from sdtui.diffusion.preview import PreviewDecoder
 from sdtui.engine.inbox import JobControl
 from sdtui.engine.narration import run_job
 from sdtui.params import GenerationParams
-from sdtui.protocol.events import PreviewReady
+from sdtui.protocol.events import (
+    DenoisingStarted,
+    GuidanceAdjusted,
+    JobEvent,
+    PreviewReady,
+    PromptEncoded,
+    PromptTokenized,
+    StepCompleted,
+)
 
 STEPS = 8
 
@@ -65,3 +73,38 @@ def test_previews_that_take_too_long_are_rarer_but_the_last_one_comes(
     # From the first step's, x0 and x_t, it is known what they take.
     made = previews_of(previews, components)
     assert [preview.step_index for preview in made] == [0, STEPS - 1]
+
+
+def told_with_guidance_changed(
+    components: LoadedComponents, before: type[JobEvent], scales: tuple[float, float]
+) -> list[JobEvent]:
+    """A short job's events; the guidance goes from one scale to the other when `before` is told."""
+    params = GenerationParams(
+        prompt="a red apple", num_inference_steps=2, width=64, height=64, guidance_scale=scales[0]
+    )
+    control = JobControl()
+    told = []
+    for event in run_job(components, params, "job", control):
+        told.append(event)
+        if isinstance(event, before):
+            control.guidance_scale = scales[1]
+    return told
+
+
+@pytest.mark.parametrize("scales", [(7.5, 1.0), (1.0, 7.5)], ids=["off", "on"])
+@pytest.mark.parametrize("before", [PromptTokenized, PromptEncoded])
+def test_guidance_that_changes_before_the_first_step_is_what_the_start_tells_of(
+    components: LoadedComponents, before: type[JobEvent], scales: tuple[float, float]
+) -> None:
+    told = told_with_guidance_changed(components, before, scales)
+
+    scale = scales[1]
+    halves = {PromptTokenized: 2 if scale > 1 else 1, PromptEncoded: 2 if scales[0] > 1 else 1}
+    for event in told:
+        match event:
+            case PromptEncoded():
+                assert event.guided_shape[0] == halves[before]
+            case DenoisingStarted() | StepCompleted():
+                assert event.guidance_scale == scale
+    (adjusted,) = [event for event in told if isinstance(event, GuidanceAdjusted)]
+    assert (adjusted.step_index, adjusted.guidance_scale) == (0, scale)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from sdtui import paths
 from sdtui.engine.client import EngineClient
+from sdtui.engine.listener import answers
 from sdtui.params import GenerationParams
 from sdtui.protocol.events import (
     AnyEvent,
@@ -18,16 +24,38 @@ from sdtui.protocol.events import (
     JobStarted,
     StepCompleted,
 )
-from tests.engine.conftest import StartEngine
-from tests.engine.processes import children
+from tests.engine.processes import FAKE_ENGINE, children, wait_for
 from tests.engine.records import pictures
 from tests.engine.watching import names, of_kind, until
 
 
+@pytest.fixture(scope="module")
+def faulty_engine() -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
+    """The home and process of an engine with the real worker, which fails on request."""
+    home = Path(tempfile.mkdtemp(prefix="sdtui-"))
+    with pytest.MonkeyPatch.context() as patch, (home / "engine.log").open("ab") as log:
+        patch.setenv("SDTUI_HOME", str(home))
+        process = subprocess.Popen(
+            [*FAKE_ENGINE, "900", "--faulty"], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+        socket = paths.socket_path()
+    wait_for(lambda: answers(socket))
+    yield home, process
+    process.kill()
+    process.wait()
+    shutil.rmtree(home)
+
+
 @pytest.fixture
-def engine(start_fake_engine: StartEngine) -> subprocess.Popen[bytes]:
-    """One engine with the real worker, which fails on request."""
-    return start_fake_engine("900", "--faulty")
+def engine(
+    faulty_engine: tuple[Path, subprocess.Popen[bytes]],
+    sdtui_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> subprocess.Popen[bytes]:
+    """The module's engine, to which clients are led."""
+    home, process = faulty_engine
+    monkeypatch.setenv("SDTUI_HOME", str(home))
+    return process
 
 
 def params(prompt: str, **others: object) -> GenerationParams:
@@ -37,7 +65,7 @@ def params(prompt: str, **others: object) -> GenerationParams:
 
 async def draw(client: EngineClient, prompt: str) -> list[AnyEvent]:
     """The events of one job, to its end."""
-    await client.submit(params(prompt))
+    await client.submit(params(prompt), device="cpu")
     return await until(client, JobSaved, JobFailed)
 
 
@@ -72,7 +100,7 @@ async def test_a_device_that_failed_takes_its_worker_with_it_and_the_next_one_dr
     engine: subprocess.Popen[bytes],
 ) -> None:
     client = await EngineClient.connect(start=False)
-    await client.submit(params("device-once"))
+    await client.submit(params("device-once"), device="cpu")
     before = await until(client, JobStarted)
     workers = children(engine.pid)
     events = before + await until(client, JobSaved)
@@ -96,12 +124,13 @@ async def test_a_job_on_which_the_device_fails_twice_is_parked_and_the_queue_goe
 @pytest.mark.usefixtures("engine")
 async def test_latents_that_overflow_are_named_with_their_step_and_draw_no_black_picture() -> None:
     client = await EngineClient.connect(start=False)
+    before = pictures()
     events = await draw(client, "nan=2")
     (failed,) = of_kind(events, JobFailed)
     assert failed.title == "The latents are not numbers any more"
     assert failed.message == "They overflowed in float32 at step 2 of 3."
     assert "guidance" in failed.remedy
     assert [step.step_index for step in of_kind(events, StepCompleted)] == [0]
-    assert not pictures()
+    assert pictures() == before
     assert names(await draw(client, "a red apple"))[-1] == "JobSaved"
     await client.close()

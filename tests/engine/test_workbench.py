@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import weakref
 from collections.abc import Iterator
@@ -13,13 +14,16 @@ from typing import Any
 import pytest
 import torch
 
+from sdtui.diffusion.components import ComponentStart
 from sdtui.engine import outbox, workbench
+from sdtui.engine.exit_causes import DEVICE_FAILED
 from sdtui.engine.inbox import JobControl
 from sdtui.engine.workbench import Workbench
 from sdtui.params import GenerationParams
 from sdtui.protocol.codec import Decoder
 from sdtui.protocol.events import (
     ComponentLoading,
+    DeviceFailed,
     JobFailed,
     JobStarted,
     ModelLoaded,
@@ -173,3 +177,87 @@ def test_steps_on_the_cpu_travel_with_the_preview_or_the_last_one(
     assert told[2:] == TOLD
     assert counts == together
     assert watch.asked == ["begin"] + ["look"] * (len(STEPS) if device == "cpu" else 0)
+
+
+class Left(Exception):
+    """The process would have ended."""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        torch.AcceleratorError("CUDA error: unspecified launch failure\nSearch for it."),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR"),
+    ],
+)
+@pytest.mark.parametrize("where", ["run_job", "free_memory"])
+def test_a_device_that_failed_is_told_before_its_process_is_left(
+    monkeypatch: pytest.MonkeyPatch, said: Exception, where: str
+) -> None:
+    def break_down(*_: object) -> None:
+        raise ValueError("a defect")
+
+    def fail(*_: object) -> None:
+        raise said
+
+    def end(exit_code: int) -> None:
+        raise Left(exit_code)
+
+    monkeypatch.setattr(workbench, "run_job", break_down)
+    monkeypatch.setattr(workbench, where, fail)
+    monkeypatch.setattr(workbench.logging, "shutdown", lambda: None)
+    monkeypatch.setattr(workbench.os, "_exit", end)
+    components = SimpleNamespace(device=torch.device("cpu"))
+    monkeypatch.setattr(Workbench, "_components_for", lambda *_: components)
+    pipe = BytesIO()
+    with pytest.raises(Left, match=str(DEVICE_FAILED)):
+        Workbench(FakeInbox(), pipe).run()  # type: ignore[arg-type]
+
+    pipe.seek(0)
+    decoder: Decoder[WorkerEvent | DeviceFailed] = Decoder(WorkerEvent | DeviceFailed)
+    *_, last = [decoder.read_blocking(pipe) for _ in range(3)]
+    assert isinstance(last, DeviceFailed)
+    assert last.message == str(said).partition("\n")[0]
+
+
+def test_the_last_model_is_gone_before_the_first_part_of_the_next_one_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = tmp_path / "unet.safetensors"
+    weights.touch()
+    held: list[weakref.ref[torch.Tensor]] = []
+    alive: list[int] = []
+
+    def load(model: str, device: str, _: str, report: Any) -> SimpleNamespace:
+        report(ComponentStart("unet", 0, 1))
+        gc.collect()
+        alive.append(sum(last() is not None for last in held))
+        vae = torch.zeros(1000)
+        held.append(weakref.ref(vae))
+        return SimpleNamespace(
+            model=model,
+            vae=vae,
+            unet_file=weights,
+            device=torch.device(device),
+            device_name="fake",
+            dtype=torch.float32,
+            parameters=1000,
+            size=4000,
+            seconds=0.0,
+        )
+
+    class Inbox:
+        """Asks for one model after another."""
+
+        def __init__(self) -> None:
+            self._models = ["first", "second", "third"]
+
+        def take(self) -> tuple[LoadModel, JobControl]:
+            if not self._models:
+                raise NoMoreWork
+            return LoadModel(model=self._models.pop(0), device="cpu"), JobControl()
+
+    monkeypatch.setattr(workbench, "load", load)
+    with pytest.raises(NoMoreWork):
+        Workbench(Inbox(), BytesIO()).run()  # type: ignore[arg-type]
+    assert alive == [0, 0, 0]

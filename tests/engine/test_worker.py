@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 import pytest
@@ -137,3 +139,25 @@ def test_controls_are_apart_and_share_the_credit_that_they_are_given() -> None:
     first.credit.grant()
     assert second.credit.take()
     assert not first.credit.take()
+
+
+def ignored(pid: int) -> set[int]:
+    """The signals that a process ignores."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    (mask,) = [int(line.split()[1], 16) for line in status.splitlines() if "SigIgn" in line]
+    return {number for number in signal.valid_signals() if mask >> (number - 1) & 1}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_signals_that_end_a_session_leave_the_worker_to_its_supervisor() -> None:
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "sdtui.engine.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert worker.stdin is not None
+    wait_for(lambda: {signal.SIGTERM, signal.SIGHUP} <= ignored(worker.pid))
+    worker.send_signal(signal.SIGTERM)
+    worker.send_signal(signal.SIGHUP)
+    worker.stdin.close()
+    assert worker.wait(20) == 0

@@ -248,20 +248,20 @@ async def test_a_worker_that_hangs_is_replaced_and_its_job_begins_again(
 async def test_a_job_that_waits_for_its_model_does_not_hang(
     start_fake_engine: StartEngine, model: str
 ) -> None:
-    start_fake_engine("--hang", "1")
+    start_fake_engine("--hang", "0.5")
     client = await EngineClient.connect(start=False)
     await client.load_model("pocket")
     await until(client, ModelLoaded)
-    waits = GenerationParams(prompt="fetch=3", model=model, num_inference_steps=2)
+    waits = GenerationParams(prompt="fetch=1.5", model=model, num_inference_steps=2)
     await client.submit(waits)
     assert "JobInterrupted" not in names(await until(client, JobSaved))
     await client.close()
 
 
 async def test_a_long_silent_step_that_computes_is_no_hang(start_fake_engine: StartEngine) -> None:
-    start_fake_engine("--hang", "1")
+    start_fake_engine("--hang", "0.5")
     client = await EngineClient.connect(start=False)
-    await client.submit(params("busy=3"))
+    await client.submit(params("busy=1.5"))
     assert "JobInterrupted" not in names(await until(client, JobSaved))
     await client.close()
 

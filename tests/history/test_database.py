@@ -104,6 +104,20 @@ def test_an_interruption_on_purpose_is_no_attempt(database: Database):
     assert (job.state, job.attempts) == ("queued", 0)
 
 
+@pytest.mark.parametrize(("measured", "seconds"), [(2.5, 2.5), (None, 0.0)])
+def test_a_clock_that_is_set_back_makes_no_job_shorter_than_nothing(
+    database, tmp_path, monkeypatch: pytest.MonkeyPatch, measured: float | None, seconds: float
+):
+    add(JobStore(database), "a")
+    save(database, "a", tmp_path)
+    monkeypatch.setattr("time.time", lambda: 10_000.0)
+    JobStore(database).start("a")
+    monkeypatch.setattr("time.time", lambda: 6_400.0)
+    Gallery(database).confirm("a", measured)
+    job = Gallery(database).find("a").job
+    assert (job.seconds, job.ended_at) == (seconds, 6_400.0)
+
+
 def test_a_name_stays_with_the_picture_that_had_it_even_when_its_file_is_gone(database, tmp_path):
     for job_id in "ab":
         add(JobStore(database), job_id)

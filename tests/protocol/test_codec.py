@@ -21,7 +21,7 @@ from sdtui.protocol.requests import ClientRequest, Submit, WorkerRequest
 
 FAMILIES = [
     AnyEvent | gallery.GalleryEvent,
-    events.WorkerEvent,
+    events.WorkerEvent | events.DeviceFailed,
     ClientRequest | gallery.GalleryRequest,
     WorkerRequest,
 ]
@@ -59,6 +59,8 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
     match typing.get_origin(hint):
         case typing.Annotated:
             return st.integers(1, 100)
+        case origin if origin is dict:
+            return st.dictionaries(*map(values_of, arguments), max_size=3)
         case origin if origin is list:
             return st.lists(values_of(arguments[0]), max_size=3)
         case origin if origin is tuple:
