@@ -1,8 +1,9 @@
 """The parent of the interface's process, which restores the terminal when that process is killed.
 
 A killed process cannot tidy up after itself, so `sdtui` forks before it imports anything heavy: the
-child becomes the interface, the parent waits for it. Both are in one process group, so that a
-shell's job control, Ctrl+Z and `fg` among it, works on both.
+child becomes the interface, the parent waits for it. Both are in one process group, with whatever
+started them and waits, such as make or a script, so that a shell's job control, Ctrl+Z and `fg`
+among it, works on all of them.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _FORWARDED = (
     signal.SIGUSR2,
 )
 _STOPS_OF_THE_BACKGROUND = (signal.SIGTTIN, signal.SIGTTOU)
+_OWN_GROUP = 0
 
 _MODES_OFF = (
     2026,  # synchronized output
@@ -94,8 +96,12 @@ def suspend_process() -> None:
 
     The kernel does not stop a process that no shell could continue.
     """
+    _suspend(os.getpid())
+
+
+def _suspend(processes: int) -> None:
     handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-    os.kill(os.getpid(), signal.SIGTSTP)
+    os.kill(processes, signal.SIGTSTP)
     signal.signal(signal.SIGTSTP, handler)
 
 
@@ -106,12 +112,16 @@ def _forward(number: int, child: int) -> None:
 
 
 def _wait_for(child: int) -> int:
-    """The child's wait status at its end; until then, stop and go on as it does."""
+    """The child's wait status at its end; until then, stop and go on as it does.
+
+    The whole group stops, as at a Ctrl+Z of the kernel's: a shell waits for the one that leads it.
+    What that sends to the child, which has stopped, goes when the child is continued.
+    """
     while True:
         _, status = os.waitpid(child, os.WUNTRACED)
         if not os.WIFSTOPPED(status):
             return status
-        suspend_process()
+        _suspend(_OWN_GROUP)
         os.kill(child, signal.SIGCONT)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import PurePath
@@ -89,11 +90,21 @@ class SdtuiApp(TypedInOrder[None]):
         """
         if self.main.is_filled:
             self.main.run_view.preview.terminal_resized()
+        self._expect_another_terminal()
         is_told = isinstance(self.screen, TooSmallScreen)
         if is_too_small(event.size) and not is_told:
             self.push_screen(TooSmallScreen())
         elif is_told and not is_too_small(event.size):
             self.pop_screen()
+
+    def on_app_focus(self) -> None:
+        """The terminal has come to the front: tmux says so too when it is attached to one."""
+        self._expect_another_terminal()
+
+    def _expect_another_terminal(self) -> None:
+        """A session of tmux may go on in a terminal that knows none of the pictures sent before."""
+        if os.environ.get("TMUX"):
+            self.app_resume_signal.publish(self)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
         """No other screen comes over the sentence about a terminal that is too small."""

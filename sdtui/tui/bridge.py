@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Protocol
 
 import msgspec
@@ -13,7 +14,7 @@ from textual.widget import Widget
 
 from sdtui.errors import SdtuiError
 from sdtui.models import catalogue
-from sdtui.params import GenerationParams
+from sdtui.params import GenerationParams, wanted_device, wanted_dtype
 from sdtui.protocol.events import (
     FINAL_EVENTS,
     EngineStatus,
@@ -45,7 +46,9 @@ class Client(Protocol):
     def status(self) -> EngineStatus | None:
         """The newest status."""
 
-    async def submit_batch(self, params: GenerationParams, count: int) -> list[str]:
+    async def submit_batch(
+        self, params: GenerationParams, count: int, *, device: str, dtype: str
+    ) -> list[str]:
         """Queue generations with seeds that follow one another and return their job ids."""
 
     async def cancel(self, job_id: str) -> None:
@@ -75,7 +78,7 @@ class Client(Protocol):
     async def show_latents(self, shown: bool) -> None:
         """Have x_t sent beside every preview, or not any more."""
 
-    async def load_model(self, model: str) -> None:
+    async def load_model(self, model: str, *, device: str, dtype: str) -> None:
         """Bring a model into memory."""
 
     async def search_gallery(
@@ -102,6 +105,7 @@ class Client(Protocol):
 
 
 Connect = Callable[[], Awaitable[Client]]
+Find = Callable[[], Awaitable[Client | None]]
 
 
 async def connect_to_engine() -> Client:
@@ -109,6 +113,17 @@ async def connect_to_engine() -> Client:
     from sdtui.engine.client import EngineClient
 
     return await EngineClient.connect(start=True)
+
+
+async def find_engine() -> Client | None:
+    """The client of an engine that runs already, or None where none does."""
+    from sdtui.engine.client import EngineClient
+    from sdtui.engine.launch import EngineNotRunningError
+
+    try:
+        return await EngineClient.connect(start=False)
+    except EngineNotRunningError:
+        return None
 
 
 class EngineBridge:
@@ -119,12 +134,19 @@ class EngineBridge:
     are handed over together, just before the beat on which they are painted.
     `running` is the job that runs, whoever asked for it; `waiting` are those asked for here that
     have not begun. `watchers` are told what `target` is told, but for previews and steps. `queue`
-    is the newest that is known of the whole queue.
+    is the newest that is known of the whole queue. An engine that `is_stopped` had said that it
+    would end: another one is started when it is asked for something here, or found when it is
+    started elsewhere.
     """
 
-    def __init__(self, target: Widget, connect: Connect = connect_to_engine) -> None:
+    def __init__(
+        self, target: Widget, connect: Connect = connect_to_engine, find: Find = find_engine
+    ) -> None:
         self._target = target
         self._connect = connect
+        self._find = find
+        self._wanted = asyncio.Event()
+        self.is_stopped = False
         self._steps: list[StepCompleted] = []
         self._frame: PreviewReady | None = None
         self._owes_credit = False
@@ -141,27 +163,36 @@ class EngineBridge:
         delay = FIRST_RETRY_SECONDS
         while True:
             error: SdtuiError | None = None
+            was_there = False
             try:
-                self.client = await self._connect()
-                delay = FIRST_RETRY_SECONDS
-                await self._follow(self.client)
+                self.client = await (self._find() if self.is_stopped else self._connect())
+                if self.client is not None:
+                    was_there = True
+                    self.is_stopped = False
+                    delay = FIRST_RETRY_SECONDS
+                    await self._follow(self.client)
             except SdtuiError as raised:
                 error = raised
             finally:
                 await self._leave()
-            self._tell(EngineLost, error)
-            await asyncio.sleep(delay)
+            if was_there or error is not None:
+                self._tell(EngineLost, error)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wanted.wait(), delay)
+            self._wanted.clear()
             delay = min(delay * 2, LAST_RETRY_SECONDS)
 
     async def submit(self, params: GenerationParams, count: int = 1) -> bool:
         """Queue generations. False while no engine is connected."""
         client = self.client
         if client is None:
+            self._want_engine()
             return False
         # The folder may be on a disk that takes its time.
         model = await asyncio.to_thread(catalogue.from_anywhere, params.model)
         params = msgspec.structs.replace(params, model=model)
-        for job_id in await client.submit_batch(params, count):
+        asked = client.submit_batch(params, count, device=wanted_device(), dtype=wanted_dtype())
+        for job_id in await asked:
             if job_id != self._in_view:
                 self.waiting.append(job_id)
         return True
@@ -181,8 +212,11 @@ class EngineBridge:
     async def load_model(self, model: str) -> None:
         """Bring a model into memory."""
         client = self.client
-        if client is not None:
-            await client.load_model(await asyncio.to_thread(catalogue.from_anywhere, model))
+        if client is None:
+            self._want_engine()
+        else:
+            model = await asyncio.to_thread(catalogue.from_anywhere, model)
+            await client.load_model(model, device=wanted_device(), dtype=wanted_dtype())
 
     async def show_latents(self, shown: bool) -> None:
         """Have x_t beside the previews, from this engine and the next ones, or not any more."""
@@ -215,7 +249,14 @@ class EngineBridge:
         client, self.client = self.client, None
         self.running, self.waiting, self.queue = None, [], None
         if client is not None:
+            self.is_stopped = client.status is not None and client.status.state == "stopping"
             await client.close()
+
+    def _want_engine(self) -> None:
+        """Start one again after the last one was stopped."""
+        if self.is_stopped:
+            self.is_stopped = False
+            self._wanted.set()
 
     def _route(self, event: Event) -> None:
         if isinstance(event, JobEvent) and not self._follow_job(event):

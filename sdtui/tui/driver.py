@@ -8,6 +8,7 @@ end of the file. An interface that nobody can see any more would be left behind.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import select
 import signal
@@ -70,12 +71,15 @@ class TerminalDriver(LinuxDriver):
         size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
+        # The first layout asks for it before the first event tells it.
+        self._size = size or self._get_terminal_size()
         self._pause = ExitStack()
         self._in_transit = InTransit()
         self._answers = threading.Condition()
         self._unanswered = 0
         self._asks = False
         self._is_gone = False
+        self._is_away = False
         self._hold = ExitStack()
         self._asks_again: asyncio.TimerHandle | None = None
         self.is_held = False
@@ -84,8 +88,19 @@ class TerminalDriver(LinuxDriver):
         # Textual's own handlers stop the process in the middle of whatever it does.
         signal.signal(signal.SIGCONT, signal.SIG_DFL)
         self._loop.add_signal_handler(signal.SIGTSTP, self._suspend)
+        self._hear_of_ends()
+
+    def _hear_of_ends(self) -> None:
         for number in _ENDS:
             self._loop.add_signal_handler(number, self._tell, number)
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        """The window's own size: COLUMNS and LINES, where they are exported, do not follow it."""
+        try:
+            columns, lines = os.get_terminal_size(self.fileno)
+        except OSError:
+            columns = lines = 0
+        return (columns, lines) if columns and lines else super()._get_terminal_size()
 
     def start_application_mode(self) -> None:
         """Take the terminal over."""
@@ -94,7 +109,6 @@ class TerminalDriver(LinuxDriver):
         # Textual's writer is started too, and stays idle.
         self._output = TerminalOutput(
             terminal.fileno(),
-            terminal.encoding,
             most_waiting=lambda: self._app.size.area * _MOST_WAITING_PER_CELL,
             when_gone=partial(self._tell, signal.SIGHUP),
             when_behind=lambda behind: self._loop.call_soon_threadsafe(self._draw, behind),
@@ -108,7 +122,9 @@ class TerminalDriver(LinuxDriver):
         self._ask_if_worth_it()
 
     def stop_application_mode(self) -> None:
-        """Give the terminal back as it was."""
+        """Give the terminal back as it was, unless it is the shell's already."""
+        if self._is_away:
+            return
         self._hear_the_last()
         # Until the input ends, an answer of the terminal can switch another mode on.
         self.disable_input()
@@ -117,6 +133,11 @@ class TerminalDriver(LinuxDriver):
         if self._mouse_pixels:
             self.write("\x1b[?1016l")
             self._mouse_pixels = False
+
+    def disable_input(self) -> None:
+        """Take no more of what is typed."""
+        if not self._is_away:
+            super().disable_input()
 
     def write(self, data: str) -> None:
         """Send text to the terminal, in order, some time soon."""
@@ -178,15 +199,37 @@ class TerminalDriver(LinuxDriver):
 
     def _suspend(self) -> None:
         self.suspend_application_mode()
-        suspend_process()
-        try:
-            # Continued in the background, it is stopped here until it is in the foreground.
-            termios.tcsetattr(self.fileno, termios.TCSANOW, termios.tcgetattr(self.fileno))
-        except termios.error:
-            self._tell(signal.SIGHUP)
+        self._is_away = True
+        ends = self._wait_for_the_terminal()
+        if ends:
+            for number in ends:
+                self._tell(number)
             return
+        self._is_away = False
         self.resume_application_mode()
+        # The terminal may have forgotten the pictures that it kept.
+        self.send_message(self.SignalResume())
         self._app.refresh(layout=True)
+
+    def _wait_for_the_terminal(self) -> list[int]:
+        """Stop until the terminal is there again; what came instead, and ends the application.
+
+        The event loop, which hears of such signals otherwise, stands still meanwhile.
+        """
+        ends: list[int] = []
+        for number in _ENDS:
+            signal.signal(number, lambda number, _: ends.append(number))
+        suspend_process()
+        while not ends:
+            try:
+                # Continued in the background, it is stopped here until it is in the foreground.
+                termios.tcsetattr(self.fileno, termios.TCSANOW, termios.tcgetattr(self.fileno))
+                break
+            except termios.error as error:
+                if error.args[0] != errno.EINTR:
+                    ends.append(signal.SIGHUP)
+        self._hear_of_ends()
+        return ends
 
     def _ask_if_worth_it(self) -> None:
         if self._asks and self._in_transit.wants_to_ask:

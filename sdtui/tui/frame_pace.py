@@ -72,9 +72,10 @@ class FramePace:
         self._link.sent(size)
         if not self._owed or self._asked is not None:
             return
-        driver = self._widget.app._driver
-        if driver is not None and not self._widget.app.is_headless:
-            driver.write(_QUESTION)
+        app = self._widget.app
+        # A terminal that has not answered Textual's own may print it: Apple's prints a letter.
+        if app._driver is not None and (self._terminal_answers or app._sync_available):
+            app._driver.write(_QUESTION)
         self._asked_at, self._asked_whole = monotonic(), whole
         if self._terminal_answers:
             self._asked = call_after(self._widget, _ANSWER_SECONDS, self._no_answer)

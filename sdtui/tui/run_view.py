@@ -44,6 +44,9 @@ class RunView:
         self.progress.show(event)
         self.status.show(event)
         match event:
+            case EngineStatus(state="stopping"):
+                # What it leaves off is kept for the next one.
+                pass
             case EngineStatus():
                 going_on = 0 if event.paused else event.queued
                 self.unfinished = going_on + (event.running_job_id is not None)
@@ -57,18 +60,21 @@ class RunView:
                 self.saved = Path(event.path)
                 self.status.note(f"saved {clean(self.saved.name)}")
 
-    def lose_engine(self, what_is_done: str) -> None:
+    def lose_engine(self, *, was_stopped: bool) -> None:
         """The engine is gone; the next one goes on with whatever ran."""
         if self.unfinished:
             self.preview.show_failure(
-                "The engine was lost",
+                f"The engine was {'stopped' if was_stopped else 'lost'}",
                 "The picture is not finished; its job is kept.",
                 "It goes on by itself when the engine runs again.",
             )
             self.progress.clear()
         self.unfinished = 0
         self.preview.link.join()
-        self.status.show_lost(what_is_done)
+        if was_stopped:
+            self.status.show_stopped("⏎ starts it")
+        else:
+            self.status.show_lost("trying again")
 
 
 def shown_path(path: Path) -> str:

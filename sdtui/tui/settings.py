@@ -178,12 +178,12 @@ class Settings:
     def adopt(self, params: GenerationParams) -> None:
         """Show the parameters of a picture that was asked for elsewhere."""
         self.drafts.clear()
-        self.values |= {
-            field: value
-            for field, value in msgspec.structs.asdict(params).items()
-            if field in self.values
-        }
+        self.begin_with(**msgspec.structs.asdict(params))
         self._seeds_used = 1
+
+    def begin_with(self, **values: Any) -> None:
+        """Show these values where nobody has changed any; that is no change of theirs."""
+        self.values |= {field: value for field, value in values.items() if field in self.values}
 
     def new_seed(self) -> None:
         """Draw a seed that the next picture uses."""

@@ -1,5 +1,8 @@
 """What the terminal says of itself: asked behind the first paint, answered whenever it likes.
 
+What most terminals do not know, some of them print, so it is asked only of those that have first
+said that they are one that knows it.
+
 Nothing waits for the answers. They come in among the keys, so the parser of Textual's input takes
 them out and hands them on as messages; to Textual they would be keys that nobody pressed.
 """
@@ -17,14 +20,17 @@ from time import monotonic
 from textual._xterm_parser import XTermParser
 from textual.message import Message
 
+from sdtui.tui.renderers.choice import has_placeholders
 from sdtui.tui.renderers.tmux import through_tmux
 
 KITTY_QUERY = "\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\"
-"""Would one white pixel be taken? Only terminals with Kitty's graphics say anything."""
+"""Would one white pixel be taken? tmux takes this for a pane's title, and others print it."""
 NAME_QUERY = "\x1b[>q"
 CELL_SIZE_QUERY = "\x1b[16t"
 DEVICE_ATTRIBUTES_QUERY = "\x1b[c"
 """Every terminal answers this, so it comes last: what has not been answered by then will not be."""
+
+_MULTIPLEXER = "tmux"
 
 _SIXEL = "4"
 # Compiled when they are first used: the first paint does not wait for it.
@@ -47,7 +53,8 @@ _EXPECTED_SECONDS = 5.0
 class TerminalAnswers:
     """What has been answered so far. `cell` is a cell's width and height in pixels.
 
-    `is_complete` once the terminal has answered what every terminal answers.
+    `is_complete` once the terminal has answered what every terminal answers; whether it has Kitty's
+    graphics is asked behind that.
     """
 
     kitty: bool = False
@@ -78,15 +85,20 @@ class TerminalAnswered(Message):
 
 
 def questions(environment: Mapping[str, str]) -> str:
-    """All that is asked, in one piece.
-
-    Terminals that print what they do not know are asked nothing, and tmux is asked to pass on what
-    only the terminal outside can answer.
-    """
+    """What every terminal is asked, in one piece; nothing where it prints what it does not know."""
     if environment.get("TERM") == "linux" or environment.get("TERM_PROGRAM") == "Apple_Terminal":
         return ""
-    kitty = through_tmux(KITTY_QUERY) if environment.get("TMUX") else KITTY_QUERY
-    return kitty + NAME_QUERY + CELL_SIZE_QUERY + DEVICE_ATTRIBUTES_QUERY
+    return NAME_QUERY + CELL_SIZE_QUERY + DEVICE_ATTRIBUTES_QUERY
+
+
+def kitty_question(name: str, environment: Mapping[str, str]) -> str:
+    """What asks a terminal of this name for Kitty's graphics; nothing where it has none.
+
+    tmux is asked to pass it on: `name` is that of the terminal outside.
+    """
+    if not has_placeholders(name):
+        return ""
+    return through_tmux(KITTY_QUERY) if environment.get("TMUX") else KITTY_QUERY
 
 
 def cell_of_window(descriptor: int) -> tuple[int, int] | None:
@@ -123,9 +135,16 @@ class AnswerReader:
 
     def _expects(self, beginning: str) -> bool:
         """Whether an answer may begin so. A cell's size is asked for again at any time."""
-        is_early = not self.answers.is_complete and monotonic() < self._expects_until
+        is_early = not self._is_settled and monotonic() < self._expects_until
         may_begin = is_early or re.fullmatch(_CELL_SIZE_BEGINNING, beginning)
         return bool(may_begin) and len(beginning) < _LONGEST
+
+    @property
+    def _is_settled(self) -> bool:
+        """Whether all is answered; in tmux, the terminal outside may be asked for more."""
+        answers = self.answers
+        is_asked_more = has_placeholders(answers.name) or answers.name.startswith(_MULTIPLEXER)
+        return answers.is_complete and (answers.kitty or not is_asked_more)
 
     def release(self, after_seconds: float = 0.0) -> str:
         """What was held back for so long and so is no beginning, such as the escape key."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 
 class TerminalOutput(threading.Thread):
-    """Writes what it is given, in order; once the terminal is gone, it goes nowhere.
+    """Writes what it is given, in order, as UTF-8; once the terminal is gone, it goes nowhere.
 
     `when_gone` is called once then; `when_behind` with True when more than `most_waiting` waits
     because the terminal takes nothing, and with False when all of it has been taken. Both from any
@@ -19,7 +19,6 @@ class TerminalOutput(threading.Thread):
     def __init__(
         self,
         descriptor: int,
-        encoding: str,
         *,
         most_waiting: Callable[[], int],
         when_gone: Callable[[], object],
@@ -27,7 +26,6 @@ class TerminalOutput(threading.Thread):
     ) -> None:
         super().__init__(name="terminal-output", daemon=True)
         self._descriptor = descriptor
-        self._encoding = encoding
         self._most_waiting = most_waiting
         self._when_gone = when_gone
         self._when_behind = when_behind
@@ -58,7 +56,7 @@ class TerminalOutput(threading.Thread):
         while (text := self._next()) is not None:
             if not is_gone:
                 try:
-                    self._send(text.encode(self._encoding, "backslashreplace"))
+                    self._send(text.encode(errors="backslashreplace"))
                 except OSError:
                     is_gone = True
                     self._when_gone()

@@ -36,15 +36,17 @@ from sdtui.protocol.events import (
     TokenizedText,
 )
 from sdtui.protocol.gallery import GalleryPicture
+from sdtui.tui import pace
 from sdtui.tui.actions import ACTIONS
 from sdtui.tui.app import SdtuiApp
 from tests.tui.fake_engine import FakeEngineClient, idle_status, listed, past_pictures
+from tests.tui.stage import Stage, press
 
 QUEUE_KEY, HISTORY_KEY = (
     action.keys[0] for name in ("queue", "history") for action in ACTIONS if action.name == name
 )
-_BEAT = 0.3
-"""The log is written at most four times a second."""
+_BEAT = 0.15
+"""Seconds; the log is written more often, at the figures a second that `main` sets."""
 
 
 class RefusingEngine(FakeEngineClient):
@@ -52,18 +54,24 @@ class RefusingEngine(FakeEngineClient):
 
     text = ""
 
-    async def submit_batch(self, params: GenerationParams, count: int) -> list[str]:
+    async def submit_batch(
+        self, params: GenerationParams, count: int, *, device: str = "auto", dtype: str = "auto"
+    ) -> list[str]:
         """Refuse."""
         raise EngineError(f"refused {self.text}", f"because {self.text}", f"instead {self.text}")
 
 
-def loading(text: str) -> list[Event]:
+def fetching(text: str) -> list[Event]:
     """A model on its way."""
     return [
         idle_status(state=f"state {text}", model=f"name {text}", device=text, dtype=text),
         DownloadProgressed(model=text, file=f"file {text}", received=1, total=2),
-        ComponentLoading(model=text, component=f"part {text}", index=0, count=1),
     ]
+
+
+def loading(text: str) -> list[Event]:
+    """A model whose files are there."""
+    return [ComponentLoading(model=text, component=f"part {text}", index=0, count=1)]
 
 
 def loaded(text: str) -> list[Event]:
@@ -76,7 +84,7 @@ def loaded(text: str) -> list[Event]:
         ModelLoaded(
             model=f"loaded {text}", device=text, device_name=text, dtype=text, memory=1, **part
         ),
-        ModelFailed(model=text, title=f"unloaded {text}", message=text, remedy=text),
+        ModelFailed(model=text, title=f"missing {text}", message=text, remedy=text),
     ]
 
 
@@ -160,34 +168,33 @@ async def show_everywhere(pilot: Pilot[None], engine: RefusingEngine, text: str)
     main = pilot.app.screen
     assert isinstance(pilot.app, SdtuiApp)
     engine.text = text
-    for events_to_tell in (loading(text), loaded(text), drawing(text), ending(text)):
-        engine.tell(*events_to_tell)
+    for stage in (fetching, loading, loaded, drawing, ending):
+        engine.tell(*stage(text))
         await pilot.pause(_BEAT)
     for prompt in (pilot.app.main.prompt, pilot.app.main.negative):
         prompt.clear()
         await paste(pilot, prompt, f"pasted {text}")
     pilot.app.main.panel.show_field("model")
     await paste(pilot, pilot.app.main.panel, f"typed {text}")
-    await pilot.press("ctrl+g", "ctrl+o", "f8")
+    await press(pilot, "ctrl+g", "ctrl+o", "f8")
     await pilot.pause(_BEAT)
-    await pilot.press("escape", "ctrl+p")
+    await press(pilot, "escape", "ctrl+p")
     await pilot.pause()
     await paste(pilot, pilot.app.focused, f"sought {text}")
     await pilot.pause(_BEAT)
-    await pilot.press("escape")
+    await press(pilot, "escape")
     assert pilot.app.screen is main
-    pilot.app.main.panel.focus()
-    await pilot.press("right")
     engine.tell(queued(text))
     pilot.app.main.run_view.log.focus()
-    await pilot.press(QUEUE_KEY)
+    await press(pilot, QUEUE_KEY)
     await pilot.pause(_BEAT)
-    await pilot.press("escape")
+    await press(pilot, "escape")
     assert pilot.app.screen is main
 
 
 def main() -> int:
     """Show all texts and leave."""
+    pace.FIGURES_PER_SECOND = 20
     texts = json.loads(Path(sys.argv[1]).read_text())
     engine = RefusingEngine(pictures=[past(text) for text in texts])
 
@@ -195,19 +202,24 @@ def main() -> int:
         return engine
 
     async def drive(pilot: Pilot[None]) -> None:
-        await pilot.pause(1)
+        await Stage(app, engine, pilot).until_shown("It can draw, for example")
         for text in texts:
             await show_everywhere(pilot, engine, text)
-        for _ in range(len(texts)):
-            await pilot.press("ctrl+t")
-        await pilot.press(HISTORY_KEY)
+        app.main.panel.update("model", "folder")
+        app.main.panel.focus()
+        for _ in texts:
+            await press(pilot, "right")
+        await pilot.pause(_BEAT)
+        for _ in texts:
+            await press(pilot, "ctrl+t")
+        await press(pilot, HISTORY_KEY)
         for _ in texts:
             await pilot.pause(_BEAT)
-            await pilot.press("delete")
+            await press(pilot, "delete")
             await pilot.pause(_BEAT)
-            await pilot.press("escape", "down")
+            await press(pilot, "escape", "down")
         await paste(pilot, pilot.app.screen.query_one("#search"), f"searched {' '.join(texts)}")
-        await pilot.press("escape", "escape", "f1")
+        await press(pilot, "escape", "escape", "f1")
         await pilot.pause(_BEAT)
         pilot.app.exit()
 

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.engine.conftest import engine_home, real_engine
 from tests.terminals.shown_picture import Pictures
+
+__all__ = ["engine_home", "real_engine"]
 
 _DATA = Path(__file__).parents[2] / "benchmarks" / "data"
 

@@ -47,6 +47,7 @@ class PictureApp(App[None]):
         self._report = report
         self._picture = picture
         self._following = following
+        self._is_reporting = False
 
     def get_driver_class(self) -> type[TerminalDriver]:
         """The driver that knows the terminal's answers."""
@@ -72,8 +73,10 @@ class PictureApp(App[None]):
     def on_terminal_answered(self, message: TerminalAnswered) -> None:
         """Use what the terminal can do, and report where the picture is."""
         self._preview.take_answers(message.answers)
-        if message.answers.is_complete:
-            self.call_after_refresh(self.call_after_refresh, self._tell, self._preview)
+        if message.answers.is_complete and not self._is_reporting:
+            # More may be answered behind it, and be looked up elsewhere.
+            self._is_reporting = True
+            self.set_interval(0.5, self._tell)
 
     @property
     def _preview(self) -> Preview:
@@ -84,7 +87,8 @@ class PictureApp(App[None]):
             rgb = picture.convert("RGB")
         self._preview.show_frame(rgb.tobytes(), *rgb.size, final=final)
 
-    def _tell(self, preview: Preview) -> None:
+    def _tell(self) -> None:
+        preview = self._preview
         region = preview.query_one("#preview-canvas").region
         place = {
             "process": os.getpid(),

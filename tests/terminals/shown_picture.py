@@ -39,14 +39,16 @@ def app_command(pictures: Pictures) -> list[str]:
     return [sys.executable, *map(str, paths)]
 
 
-def reported(pictures: Pictures) -> Place:
-    """What the app reports, once it does."""
+def reported(pictures: Pictures, renderer: str = "") -> Place:
+    """What the app reports, once it does, or once it reports this renderer."""
     report = pictures.report
     end = time.monotonic() + _PATIENCE_SECONDS
-    while not report.exists():
-        assert time.monotonic() < end, "the app never reported"
+    place: Place = {}
+    while not place or (renderer and place["renderer"] != renderer):
+        assert time.monotonic() < end, f"the app never reported it; at last: {place}"
         time.sleep(0.1)
-    return json.loads(report.read_text())
+        place = json.loads(report.read_text()) if report.exists() else {}
+    return place
 
 
 def expected(picture: Path, width: int, height: int) -> np.ndarray:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import getpass
 import os
+import shlex
 import shutil
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -92,8 +94,13 @@ class SshServer:
             return False
         return True
 
-    def interface(self, port: int | None = None) -> list[str]:
-        """The ssh that logs in, at `port` where something lies in between, and runs sdtui."""
+    def interface(
+        self, port: int | None = None, program: Sequence[str] = ("-m", "sdtui")
+    ) -> list[str]:
+        """The ssh that logs in, at `port` where something lies in between, and runs sdtui.
+
+        `program` is what Python is told to run.
+        """
         options = {
             "IdentityFile": f"{self._folder}/user_key",
             "IdentitiesOnly": "yes",
@@ -105,5 +112,5 @@ class SshServer:
         }
         words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
         to = ["-p", str(port or self.port), f"{getpass.getuser()}@127.0.0.1"]
-        program = ["env", f"PYTHONPATH={_ROOT}", sys.executable, "-m", "sdtui"]
-        return ["ssh", "-F", "none", "-tt", *words, *to, *program]
+        command = ["env", f"PYTHONPATH={_ROOT}", sys.executable, *program]
+        return ["ssh", "-F", "none", "-tt", *words, *to, shlex.join(command)]

@@ -9,17 +9,16 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from sdtui.engine.client import EngineClient, stop_engine
+from sdtui.engine.client import EngineClient
 from sdtui.params import GenerationParams
-from sdtui.protocol.events import JobSaved
-from tests.engine.records import pictures
+from tests.engine.processes import wait_for
+from tests.engine.records import pictures, stored
 from tests.terminals.x_screen import XScreen
 
 pytestmark = pytest.mark.skipif(
@@ -34,21 +33,12 @@ SIXEL = ["-ti", "vt340", "-xrm", "XTerm*numColorRegisters: 256"]
 BLUE = (40, 90, 200)
 
 
-@pytest.fixture
-def engine() -> Iterator[None]:
-    """Ends the engine that the interface starts."""
-    yield
-    asyncio.run(stop_engine(force=True))
-
-
-async def draw() -> None:
-    """Draw one picture, asked for beside the interface."""
-    client = await EngineClient.connect(start=True)
-    await client.submit(PARAMS)
-    async for event in client.events():
-        if isinstance(event, JobSaved):
-            break
+async def submit() -> str:
+    """A job asked for beside the interface, of whose end nobody but that is told; its id."""
+    client = await EngineClient.connect(start=False)
+    job_id = await client.submit(PARAMS)
     await client.close()
+    return job_id
 
 
 def colourful(screen: np.ndarray) -> np.ndarray:
@@ -68,7 +58,7 @@ def distance(screen: np.ndarray, path: Path) -> float:
     return float(np.abs(np.asarray(shown).astype(int) - wanted).mean())
 
 
-@pytest.mark.usefixtures("engine")
+@pytest.mark.usefixtures("real_engine")
 @pytest.mark.parametrize(
     ("name", "options"), [("xterm-sixel", SIXEL), ("xterm-half-blocks", ["-ti", "vt220"])]
 )
@@ -78,8 +68,10 @@ def test_the_interface_in_an_xterm_shows_what_was_drawn(
     with XScreen(tmp_path, 1300, 760) as screen:
         program = ["-e", "env", "COLORTERM=truecolor", sys.executable, "-m", "sdtui"]
         screen.start(["xterm", *options, *WINDOW, *program])
-        asyncio.run(draw())
-        (picture,) = pictures()
+        before = set(pictures())
+        job_id = asyncio.run(submit())
+        wait_for(lambda: stored(job_id).state == "saved", 120)
+        (picture,) = set(pictures()) - before
         screen.wait_until(lambda shown: distance(shown, picture) < 12, "the picture")
         if folder := os.environ.get("SDTUI_PICTURES"):
             screen.wait_until_still()

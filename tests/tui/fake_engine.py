@@ -265,6 +265,7 @@ class FakeEngineClient:
         self.pictures = list(pictures)
         self.status = status or idle_status()
         self.calls: list[tuple[object, ...]] = []
+        self.placements: list[tuple[str, str]] = []
         self.refusal: SdtuiError | None = None
         self._stop_after = stop_after
         self._failure = failure
@@ -298,8 +299,11 @@ class FakeEngineClient:
             self._step(job_id, params, index)
         self._end(*ending(job_id))
 
-    async def submit_batch(self, params: GenerationParams, count: int) -> list[str]:
+    async def submit_batch(
+        self, params: GenerationParams, count: int, *, device: str = "auto", dtype: str = "auto"
+    ) -> list[str]:
         """Run the first at once, up to where runs are held, if nothing runs."""
+        self.placements.append((device, dtype))
         job_ids = []
         for one in batch_of(params, count):
             self._count += 1
@@ -464,8 +468,9 @@ class FakeEngineClient:
         self.calls.append(("show_latents", shown))
         self._shows_latents = shown
 
-    async def load_model(self, model: str) -> None:
+    async def load_model(self, model: str, *, device: str = "auto", dtype: str = "auto") -> None:
         """Load at once."""
+        self.placements.append((device, dtype))
         self.calls.append(("load_model", model))
         self._refuse()
         self.tell(

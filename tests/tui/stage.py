@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from unittest.mock import patch
 
 from textual.pilot import Pilot
 
@@ -21,6 +22,16 @@ def params(**changes: object) -> GenerationParams:
     """A red apple with a fixed seed."""
     values: dict[str, object] = {"prompt": "a red apple", "seed": 42}
     return GenerationParams(**(values | changes))  # type: ignore[arg-type]
+
+
+async def press(pilot: Pilot[None], *keys: str) -> None:
+    """Press keys one after the other, and wait until what they ask for is done.
+
+    Behind each key Textual waits until the process idles, twice; it need not look for long.
+    """
+    with patch.multiple("textual._wait", SLEEP_GRANULARITY=0.005, SLEEP_IDLE=0.0005):
+        await pilot.press(*keys)
+    await pilot.pause()
 
 
 @dataclass
@@ -44,11 +55,11 @@ class Stage:
 
     async def press(self, *keys: str) -> None:
         """Press keys one after the other."""
-        await self.pilot.press(*keys)
+        await press(self.pilot, *keys)
 
     async def type(self, text: str) -> None:
         """Type text."""
-        await self.pilot.press(*text)
+        await press(self.pilot, *text)
 
     async def until(self, holds: Callable[[], object], what: str = "") -> None:
         """Let the application work until `holds()`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from sdtui.tui import cpu_share
 from sdtui.tui.messages import ModelDescribed
 from sdtui.tui.model_description import describe
 from tests.tui.fake_engine import SAVED_PATH, FakeEngineClient, idle_status, step
-from tests.tui.stage import opened, params
+from tests.tui.stage import Stage, opened, params
 
 
 async def test_enter_in_the_prompt_makes_a_picture_of_it() -> None:
@@ -25,6 +26,19 @@ async def test_enter_in_the_prompt_makes_a_picture_of_it() -> None:
         assert frame is not None
         assert (frame.width, frame.height) == (128, 128)
         assert f"saved {Path(SAVED_PATH).name}" in stage.text
+
+
+async def test_device_and_precision_are_those_that_the_user_wants(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with opened(start=params()) as stage:
+        await stage.main.bridge.submit(params())
+        monkeypatch.setenv("SDTUI_DEVICE", "cuda:1")
+        monkeypatch.setenv("SDTUI_DTYPE", "float32")
+        await stage.main.bridge.submit(params())
+        await stage.main.bridge.load_model("pocket")
+        wanted = ("cuda:1", "float32")
+        assert stage.engine.placements[-3:] == [("auto", "auto"), wanted, wanted]
 
 
 async def test_a_relative_folder_is_the_same_to_an_engine_that_works_in_another_one(
@@ -232,8 +246,8 @@ async def test_a_run_that_ended_unseen_is_shown_as_if_it_had_been_seen(end: str)
         await engine.cancel("job-1")
     async with opened(engine) as stage:
         await stage.until_shown(end)
-        # An idle engine is asked for the model, which it has already.
-        await stage.until(lambda: ("load_model", "pocket") in engine.calls)
+        # An idle engine may be asked for the model, which it has already.
+        await stage.main.bridge.load_model("pocket")
         engine.tell(idle_status(queued=7))
         await stage.until_shown("queue 7")
         progress = stage.main.run_view.progress
@@ -364,3 +378,120 @@ async def test_previews_go_on_when_what_lay_over_them_is_gone(
         engine.tell(*step(stage.main.bridge.running, params(), 10))
         await stage.until_shown("x0 at step 11")
         await stage.until(lambda: engine.calls.count(("grant_preview",)) > answered)
+
+
+def stop_engine(stage: Stage) -> list[str]:
+    """Have the engine say that it ends, and end; how another one is looked for from then on."""
+    looked: list[str] = []
+    again = FakeEngineClient()
+
+    async def connect() -> FakeEngineClient:
+        looked.append("start")
+        return again
+
+    async def find() -> FakeEngineClient | None:
+        looked.append("find")
+        return None
+
+    stage.main.bridge._connect, stage.main.bridge._find = connect, find
+    stage.engine.status = idle_status(state="stopping")
+    stage.engine.tell(stage.engine.status)
+    stage.engine.lose()
+    stage.engine = again
+    return looked
+
+
+async def test_an_engine_that_was_stopped_stays_so_until_something_is_asked_for() -> None:
+    async with opened(start=params(), size=(100, 30)) as stage:
+        looked = stop_engine(stage)
+        await stage.until_shown("engine ○ stopped: ⏎ starts it")
+        assert "no model loaded" in stage.text
+        await stage.until(lambda: looked, "another look")
+        assert "start" not in looked
+        await stage.press("enter")
+        await stage.until(stage.engine.submitted)
+        await stage.until_shown("done in")
+
+
+async def test_a_model_that_is_chosen_starts_an_engine_that_was_stopped() -> None:
+    async with opened(start=params()) as stage:
+        looked = stop_engine(stage)
+        await stage.until_shown("stopped")
+        stage.main.ask(stage.main.bridge.load_model("pocket"))
+        await stage.until_shown("ready")
+        assert "start" in looked
+
+
+async def test_an_engine_that_others_start_is_found() -> None:
+    async with opened() as stage:
+        stop_engine(stage)
+        others = FakeEngineClient(stop_after=12)
+        others.run("job-1", params())
+
+        async def find() -> FakeEngineClient:
+            return others
+
+        stage.main.bridge._find = find
+        await stage.until_shown("12/25")
+
+
+async def test_the_picture_that_a_stopped_engine_was_making_is_said_to_be_kept() -> None:
+    async with opened(FakeEngineClient(stop_after=12), start=params(), size=(100, 30)) as stage:
+        await stage.press("enter")
+        await stage.until_shown("12/25")
+        looked = stop_engine(stage)
+        await stage.until_shown("The engine was stopped")
+        await stage.press("f5")
+        await stage.until_shown("engine ○ stopped")
+        assert "start" not in looked
+
+
+@pytest.fixture
+def _another_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One named mine, which draws 512 by 512 pixels and counts as pocket does."""
+    pocket = describe("pocket")
+    mine = replace(pocket, model="mine", native_size=(512, 512), native_guidance=7.5)
+    monkeypatch.setattr(
+        "sdtui.tui.model_description.describe",
+        lambda model: mine if model == "mine" else pocket,
+    )
+
+
+@pytest.mark.usefixtures("_another_model")
+async def test_an_untouched_screen_begins_with_the_model_that_the_engine_holds() -> None:
+    engine = FakeEngineClient(status=idle_status(model="mine"))
+    async with opened(engine, size=(100, 30)) as stage:
+        await stage.until_shown("512 px")
+        values = stage.main.panel.settings.values
+        assert (values["model"], values["guidance_scale"]) == ("mine", 7.5)
+        await stage.type("a fox")
+        await stage.press("enter")
+        await stage.until(engine.submitted)
+        assert engine.submitted()[0].model == "mine"
+        assert not [call for call in engine.calls if call[0] == "load_model"]
+
+
+@pytest.mark.usefixtures("_another_model")
+async def test_what_was_asked_for_elsewhere_has_its_own_settings_beside_that_model() -> None:
+    engine = FakeEngineClient(status=idle_status(model="mine"))
+    engine.run("job-1", params(model="mine", width=256, height=768))
+    async with opened(engine, size=(100, 30)) as stage:
+        await stage.until_shown("done in")
+        await stage.until_shown("768 px")
+        values = stage.main.panel.settings.values
+        assert (values["model"], values["width"], values["height"]) == ("mine", 256, 768)
+
+
+async def test_a_model_is_loaded_only_where_none_is_or_is_about_to_be() -> None:
+    for status, loads in (
+        (idle_status(model="mine"), False),
+        (idle_status(model="", state="loading"), False),
+        (idle_status(model=""), True),
+    ):
+        engine = FakeEngineClient(status=status)
+        engine.tell(idle_status())
+        async with opened(engine, start=params()) as stage:
+            await stage.until(lambda engine=engine: ("grant_preview",) in engine.calls)
+            await stage.pilot.pause()
+            asked = [call for call in engine.calls if call[0] == "load_model"]
+            assert asked == ([("load_model", "pocket")] if loads else [])

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from sdtui.tui import pace
 from sdtui.tui.app import SdtuiApp
 from tests.tui.fake_engine import FakeEngineClient, past_pictures
 from tests.tui.stage import Stage, params
 
+THREE_BEATS = 0.15
+"""Seconds, at 20 figures a second: one beat may be told what the next one paints."""
 SIZES = {"60x20": (60, 20), "80x24": (80, 24), "160x48": (160, 48)}
 
 
@@ -22,6 +25,7 @@ def _pinned_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("COLORTERM", "truecolor")
     monkeypatch.setenv("TZ", "UTC")
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(pace, "FIGURES_PER_SECOND", 20)
     time.tzset()
     yield
     monkeypatch.undo()
@@ -52,7 +56,7 @@ def history(
         await stage.until_shown("history ·")
         await stage.press(*keys)
         await stage.until_shown(shows)
-        await pilot.pause(0.4)
+        await pilot.pause(THREE_BEATS)
 
     return app, prepare
 

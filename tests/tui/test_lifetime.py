@@ -13,7 +13,7 @@ import pytest
 
 from sdtui.tui.in_transit import QUESTION
 from sdtui.tui.stylesheets import styles_dir
-from sdtui.tui.terminal_answers import CELL_SIZE_QUERY, DEVICE_ATTRIBUTES_QUERY
+from sdtui.tui.terminal_answers import CELL_SIZE_QUERY, DEVICE_ATTRIBUTES_QUERY, KITTY_QUERY
 from tests.terminal import Terminal
 from tests.tui.lives.interfaces import (
     FAIL,
@@ -114,6 +114,20 @@ def test_what_the_terminal_answers_chooses_how_pictures_are_shown() -> None:
     assert b"64;4;22c" not in terminal.output
 
 
+def test_kittys_graphics_are_asked_for_behind_the_name_and_used() -> None:
+    with Terminal([sys.executable, "-c", WITH_A_FAKE_ENGINE], answers=True) as terminal:
+        terminal.wait_for(lambda _: b"\x1b[16t\x1b[c" in terminal.output)
+        assert b"\x1b_G" not in terminal.output
+        terminal.send("\x1bP>|kitty(0.35.2)\x1b\\")
+        terminal.wait_for(lambda _: KITTY_QUERY.encode() in terminal.output)
+        terminal.send("\x1b_Gi=31;OK\x1b\\")
+        terminal.wait_for("ready")
+        terminal.send(GENERATE)
+        terminal.wait_for(lambda _: b"\x1b_Ga=T,U=1" in terminal.output)
+        terminal.send(QUIT)
+        assert terminal.wait_for_exit() == 0
+
+
 @pytest.mark.parametrize("by", ["answer", "window"])
 def test_a_picture_in_pixels_follows_the_terminals_font(by: str) -> None:
     def change_font(width: int, height: int, columns: int, lines: int) -> None:
@@ -154,7 +168,11 @@ def test_a_terminal_that_is_asked_nothing_is_not_asked_when_it_changes_either() 
 
 def test_a_large_picture_is_painted_and_then_nothing_more() -> None:
     noise = "lambda size, sharpness: random.Random(size).randbytes(size * size * 3)"
-    program = f"import random\nfrom tests.tui import fake_engine\nfake_engine.disc = {noise}\n"
+    program = (
+        "import random\nfrom tests.tui import fake_engine\n"
+        f"from sdtui.tui.widgets.status_bar import StatusBar\nfake_engine.disc = {noise}\n"
+        "StatusBar.note.__defaults__ = (2.0,)\n"
+    )
     command = [sys.executable, "-c", program + WITH_A_FAKE_ENGINE]
     with Terminal(command, columns=200, lines=60, answers=True) as terminal:
         terminal.wait_for("ready")
@@ -165,7 +183,7 @@ def test_a_large_picture_is_painted_and_then_nothing_more() -> None:
         before = len(terminal.output)
         terminal.send(RENDERER)
         terminal.wait_for("pictures as quadrant")
-        # The note goes after five seconds in which nothing else is to be painted.
+        # The note goes after two seconds in which nothing else is to be painted.
         terminal.wait_for(lambda text: "pictures as" not in text)
         assert len(terminal.output) - before < 1_000_000
 

@@ -1,24 +1,18 @@
-"""A terminal that changes its size while the real engine draws: all comes to where it belongs."""
+"""A terminal that changes its size while an engine draws: all comes to where it belongs."""
 
 from __future__ import annotations
 
-import asyncio
 import random
 import sys
-from collections.abc import Iterator
 
 import pytest
 
-from sdtui.engine.client import stop_engine
+from tests.engine.conftest import fake_engine, start_fake_engine
 from tests.tui.widgets.colour_terminal import ColourTerminal
 
+__all__ = ["fake_engine", "start_fake_engine"]
+
 _SIZES = 40
-
-
-@pytest.fixture(autouse=True)
-def _no_engine_stays() -> Iterator[None]:
-    yield
-    asyncio.run(stop_engine(force=True))
 
 
 def is_whole(text: str, columns: int, lines: int) -> bool:
@@ -35,13 +29,14 @@ def is_whole(text: str, columns: int, lines: int) -> bool:
     )
 
 
+@pytest.mark.usefixtures("fake_engine")
 def test_the_screen_is_whole_after_many_sizes_in_a_running_job() -> None:
     chance = random.Random(3)
     command = [sys.executable, "-m", "sdtui"]
     with ColourTerminal(command, columns=100, lines=30) as terminal:
         terminal.wait_for("/77")
-        terminal.send("a red apple")
-        terminal.wait_for("5/77")
+        terminal.send("pause=0.05")
+        terminal.wait_for("pause=0.05")
         for keys, shown in (
             ("\t", "‹pocket›"),
             ("\x1b[B\x1b[B", "‹25›"),

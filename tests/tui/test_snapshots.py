@@ -10,12 +10,14 @@ import pytest
 from textual.pilot import Pilot
 
 from sdtui.protocol.events import QueueChanged
-from sdtui.tui import cpu_share
+from sdtui.tui import cpu_share, pace
 from sdtui.tui.app import SdtuiApp
 from tests.tui.fake_engine import FakeEngineClient, idle_status, listed
 from tests.tui.stage import Stage, params
 
 SIZES = {"80x24": (80, 24), "160x48": (160, 48)}
+THREE_BEATS = 0.15
+"""Seconds, at 20 figures a second: one beat may be told what the next one paints."""
 FAILURE = (
     "Out of memory",
     "The U-Net needed 2.1 GB more than the device has.",
@@ -81,7 +83,7 @@ def screen(state: str, *, light: bool = False) -> tuple[SdtuiApp, Callable[[Pilo
         await stage.until_shown("77")
         await stage.press(*keys)
         await stage.until_shown(shows)
-        await pilot.pause(0.4)
+        await pilot.pause(THREE_BEATS)
 
     return app, prepare
 
@@ -90,6 +92,8 @@ def screen(state: str, *, light: bool = False) -> tuple[SdtuiApp, Callable[[Pilo
 def figures_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the screen owes is on it when its picture is taken, whatever else has used the CPU."""
     monkeypatch.setattr(cpu_share, "LONGEST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(cpu_share, "SHORTEST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(pace, "FIGURES_PER_SECOND", 20)
 
 
 @pytest.mark.parametrize("size", SIZES)

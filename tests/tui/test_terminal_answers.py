@@ -25,6 +25,7 @@ from sdtui.tui.terminal_answers import (
     AnswerReader,
     TerminalAnswered,
     TerminalAnswers,
+    kitty_question,
     questions,
 )
 
@@ -133,12 +134,33 @@ def test_a_terminal_that_prints_what_it_does_not_know_is_asked_nothing(
     assert questions(environment) == ""
 
 
-def test_tmux_is_asked_to_pass_on_what_only_the_outer_terminal_knows() -> None:
-    inside = questions({"TERM": "tmux-256color", "TMUX": "/tmp/tmux-0/default,1,0"})
+@pytest.mark.parametrize("name", ["", "tmux 3.5a", "XTerm(379)", "kitty(0.26.5)"])
+def test_only_a_terminal_that_says_it_is_one_with_kittys_graphics_is_asked_for_them(
+    name: str,
+) -> None:
+    assert "\x1b_" not in questions({"TERM": "xterm-256color"})
+    assert questions({"TERM": "xterm-256color"}).endswith("\x1b[c")
+    assert kitty_question(name, {}) == ""
+    assert kitty_question("kitty(0.35.2)", {}) == KITTY_QUERY
+    assert kitty_question("ghostty 1.1.3", {}) == KITTY_QUERY
 
-    assert inside.startswith("\x1bPtmux;\x1b\x1b_G")
-    assert questions({"TERM": "xterm-256color"}).startswith(KITTY_QUERY)
-    assert inside.endswith("\x1b[c")
+
+def test_tmux_is_asked_to_pass_on_what_only_the_outer_terminal_knows() -> None:
+    inside = {"TERM": "tmux-256color", "TMUX": "/tmp/tmux-0/default,1,0"}
+
+    assert "\x1b_" not in questions(inside)
+    assert kitty_question("kitty(0.35.2)", inside).startswith("\x1bPtmux;\x1b\x1b_G")
+
+
+@pytest.mark.parametrize("name", [NAME, "\x1bP>|tmux 3.5a\x1b\\"])
+@pytest.mark.parametrize("cut", range(1, len(KITTY)))
+def test_what_is_asked_for_behind_the_name_is_no_key_when_it_comes(name: str, cut: int) -> None:
+    reader = AnswerReader()
+    reader.take(name + NO_SIXEL)
+
+    assert reader.take("a" + KITTY[:cut]) == "a"
+    assert reader.take(KITTY[cut:] + "b") == "b"
+    assert reader.answers.kitty
 
 
 @pytest.mark.parametrize(

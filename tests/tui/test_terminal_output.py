@@ -17,7 +17,6 @@ def pipe_output(most_waiting: int = 1_000) -> Iterator[tuple[TerminalOutput, int
     told: list[str] = []
     output = TerminalOutput(
         write,
-        "utf-8",
         most_waiting=lambda: most_waiting,
         when_gone=lambda: told.append("gone"),
         when_behind=lambda behind: told.append("behind" if behind else "caught up"),

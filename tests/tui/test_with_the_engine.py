@@ -15,7 +15,9 @@ from tests.terminal import Terminal
 
 
 @pytest.fixture(autouse=True)
-def _no_engine_stays() -> Iterator[None]:
+def _on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Where a run of 200 steps can be left and stopped; and no engine stays."""
+    monkeypatch.setenv("SDTUI_DEVICE", "cpu")
     yield
     asyncio.run(stop_engine(force=True))
 

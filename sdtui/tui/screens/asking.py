@@ -60,9 +60,16 @@ class WatchingScreen(AskingScreen[ScreenResultType]):
         self.bridge.watchers.add(self)
         client = self.bridge.client
         if client is None:
-            self.status.show_lost()
+            self.show_lost_engine()
         elif client.status is not None:
             self.status.show(client.status)
+
+    def show_lost_engine(self, what_is_done: str = "") -> None:
+        """There is no engine, which only the main screen starts after it was stopped."""
+        if self.bridge.is_stopped:
+            self.status.show_stopped()
+        else:
+            self.status.show_lost(what_is_done)
 
     def on_unmount(self) -> None:
         """Hear no more."""

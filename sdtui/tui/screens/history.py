@@ -103,7 +103,7 @@ class HistoryScreen(WatchingScreen[GenerationParams | None]):
 
     @on(EngineLost)
     def _engine_is_gone(self) -> None:
-        self.status.show_lost("trying again")
+        self.show_lost_engine("trying again")
 
     # Finding -----------------------------------------------------------------------------------
 

@@ -52,8 +52,6 @@ class MainScreen(ModelScreen):
         super().__init__(start)
         self._connect = connect
         self._awaiting_engine: tuple[GenerationParams, int] | None = None
-        # Prompts that were written here and emptied again are not another picture's to fill.
-        self._is_untouched = True
         self._pane_names_the_engine = False
 
     def on_mount(self) -> None:
@@ -90,9 +88,11 @@ class MainScreen(ModelScreen):
         self.run_view.show(event)
         if isinstance(event, JobStarted):
             await self._frame_is_answered()
-            if self._is_untouched and not (self.prompt.text or self.negative.text):
+            if self.is_untouched:
                 self._adopt(event.params)
         elif isinstance(event, ModelLoaded):
+            if self.is_untouched:
+                self._adopt_model(event.model)
             if self.bridge.running is None:
                 self._invite()
             else:
@@ -149,13 +149,24 @@ class MainScreen(ModelScreen):
             self.run_view.show(status)
         if waiting is not None:
             self.ask(self._submit(*waiting))
-        elif status is not None and not _has_jobs(status):
+        elif status is not None:
+            self._begin_with(status)
+
+    def _begin_with(self, status: EngineStatus) -> None:
+        """See to it that a model is there, and take the one that is: reading another takes long.
+
+        A job that runs or is about to brings its own model, and an engine that loads one tells of
+        it.
+        """
+        if status.model and self.is_untouched:
+            self._adopt_model(status.model)
+        elif not (status.model or status.state == "loading" or _has_jobs(status)):
             self._load_model()
 
     @on(EngineLost)
     def _engine_is_gone(self, message: EngineLost) -> None:
         is_at_work, preview = bool(self.run_view.unfinished), self.run_view.preview
-        self.run_view.lose_engine("trying again")
+        self.run_view.lose_engine(was_stopped=self.bridge.is_stopped)
         if message.error is not None:
             error = message.error
             self.status.note(lambda: "" if self.bridge.client else refusal(error))
@@ -167,11 +178,11 @@ class MainScreen(ModelScreen):
 
     @on(PromptInput.Changed)
     def _prompt_changed(self) -> None:
-        self._is_untouched = False
+        self._was_changed = True
 
     @on(ParameterPanel.Changed)
     def _setting_changed(self, message: ParameterPanel.Changed) -> None:
-        self._is_untouched = False
+        self._was_changed = True
         self.status.look_at_note()
         match message.field:
             case "guidance_scale" if self.bridge.running:

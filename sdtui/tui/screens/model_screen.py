@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,15 @@ class ModelScreen(FullPreview):
     def __init__(self, start: GenerationParams | None) -> None:
         super().__init__(start)
         self._examples: list[str] = []
+        self._was_changed = False
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nobody has asked for anything here yet.
+
+        Prompts that were written here and emptied again are not another picture's to fill.
+        """
+        return not (self._was_changed or self.prompt.text or self.negative.text)
 
     @on(ModelDescribed)
     def _model_is_known(self, message: ModelDescribed) -> None:
@@ -53,33 +63,50 @@ class ModelScreen(FullPreview):
             preview.show_empty((fitting or self._examples)[:3], _EXAMPLE_KEY)
 
     def _model_chosen(self) -> None:
-        self._describe_model(chosen=True)
+        self._describe_model(self._use_model)
 
     def _load_model(self) -> None:
         self.ask(self.bridge.load_model(self.panel.settings.values["model"]))
 
-    def _describe_model(self, chosen: bool = False) -> None:
-        model = self.panel.settings.values["model"]
-        self.run_worker(partial(self._read_description, model, chosen), thread=True, group="model")
+    def _adopt_model(self, model: str) -> None:
+        """Begin with the model that the engine holds in place of the one that would be loaded."""
+        if model != self.panel.settings.values["model"]:
+            self.panel.settings.begin_with(model=model)
+            self.panel.refresh()
+            self._describe_model(self._begin_with_model)
 
-    def _read_description(self, model: str, chosen: bool) -> None:
+    def _describe_model(self, use: Callable[[ModelDescription], None] | None = None) -> None:
+        model = self.panel.settings.values["model"]
+        self.run_worker(partial(self._read_description, model, use), thread=True, group="model")
+
+    def _read_description(self, model: str, use: Callable[[ModelDescription], None] | None) -> None:
         from sdtui.tui.model_description import describe
 
         description = describe(model)
-        if chosen:
-            self.app.call_from_thread(self._use_model, description)
+        if use is not None:
+            self.app.call_from_thread(use, description)
         self.post_message(ModelDescribed(description))
+
+    def _begin_with_model(self, description: ModelDescription) -> None:
+        if self.is_untouched and self.panel.settings.holds("model", description.model):
+            self.panel.settings.begin_with(**self._suiting(description))
+            self.panel.refresh()
+
+    def _suiting(self, description: ModelDescription) -> dict[str, float]:
+        values: dict[str, float] = {}
+        if description.native_size:
+            values["width"], values["height"] = description.native_size
+        # A change of guidance is for the picture that is being made, if there is one.
+        if description.native_guidance is not None and not self.bridge.running:
+            values["guidance_scale"] = description.native_guidance
+        return values
 
     def _use_model(self, description: ModelDescription) -> None:
         """Give a chosen model what suits it; load it unless that would download it unasked."""
-        if description.model != self.panel.settings.values["model"]:
+        if not self.panel.settings.holds("model", description.model):
             return
-        if description.native_size:
-            self.panel.update("width", description.native_size[0])
-            self.panel.update("height", description.native_size[1])
-        # A change of guidance is for the picture that is being made, if there is one.
-        if description.native_guidance is not None and not self.bridge.running:
-            self.panel.update("guidance_scale", description.native_guidance)
+        for field, value in self._suiting(description).items():
+            self.panel.update(field, value)
         if description.counter:
             self._load_model()
         else:

@@ -66,7 +66,7 @@ class QueueScreen(WatchingScreen[None]):
 
     @on(EngineLost)
     def _engine_is_gone(self) -> None:
-        self.status.show_lost("trying again")
+        self.show_lost_engine("trying again")
         self._show_queue()
 
     def _show_queue(self) -> None:

@@ -62,8 +62,9 @@ class PixelCanvas(Widget):
         self._pause: Timer | None = None
 
     def on_mount(self) -> None:
-        """What is painted in the theme's colours follows the theme."""
+        """Paint anew in another theme's colours, and what a terminal may have forgotten."""
         self.app.theme_changed_signal.subscribe(self, lambda _: self.change_renderer())
+        self.app.app_resume_signal.subscribe(self, lambda _: self._send_again())
 
     def on_unmount(self) -> None:
         """Leave nothing behind in the terminal."""
@@ -85,6 +86,11 @@ class PixelCanvas(Widget):
         """Ask for a renderer again, and paint with that one."""
         self._end_renderer()
         self.refresh()
+
+    def _send_again(self) -> None:
+        """Send what a terminal keeps of the picture besides its cells, if it is one that does."""
+        if self._renderer is not None and self._renderer.end():
+            self.change_renderer()
 
     def show(self, frame: Frame | None, columns: int, rows: int, *, exact: bool = True) -> None:
         """Paint `frame` in `columns` by `rows` cells; unless `exact`, where one sees the change."""

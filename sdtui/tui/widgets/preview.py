@@ -44,6 +44,7 @@ from sdtui.tui.terminal_answers import (
     CELL_SIZE_QUERY,
     TerminalAnswers,
     cell_of_window,
+    kitty_question,
     questions,
 )
 from sdtui.tui.widgets.picture import Shot
@@ -94,6 +95,7 @@ class Preview(Container):
         self._pace = FramePace(self, self.link, paint=self._paint, done=self._ask_for_another)
         self._told = TerminalAnswers()
         self._asked_at = 0.0
+        self._asked_kitty = ""
         self._seed: int | None = None
         self._picture_size: tuple[int, int] | None = None
         self.shows_failure = False
@@ -132,7 +134,7 @@ class Preview(Container):
         """The terminal has said what it can show."""
         if answers.is_complete and not self.choice.answers.is_complete:
             self.link.round_trip = monotonic() - self._asked_at
-        if answers.is_complete and answers.kitty and os.environ.get("TMUX"):
+        if answers.is_complete and os.environ.get("TMUX"):
             # tmux has answered with its own name.
             self.run_worker(partial(self._ask_tmux, answers), thread=True, group="tmux")
         else:
@@ -143,6 +145,10 @@ class Preview(Container):
         self.app.call_from_thread(self._use, answers)
 
     def _use(self, answers: TerminalAnswers) -> None:
+        if answers.is_complete and answers.name != self._asked_kitty:
+            # A session of tmux may go on in another terminal.
+            self._asked_kitty = answers.name
+            self._ask(kitty_question(answers.name, os.environ))
         self._told = answers
         if answers.cell is None and sys.__stdin__ is not None:
             answers = replace(answers, cell=cell_of_window(sys.__stdin__.fileno()))

@@ -28,6 +28,7 @@ _WORDS = {
     "stopping": "stopping",
 }
 _SIGNS = {"idle": "●", "running": "●", "lost": "×", "failing": "×", "waiting for disk": "×"}
+_GONE = ("lost", "stopped")
 _QUEUE_WIDTH = 11
 _STATE_WIDTH = 20
 _LEAST = 32
@@ -91,7 +92,15 @@ class StatusBar(PacedWidget):
 
     def show_lost(self, detail: str = "") -> None:
         """The engine is gone; `detail` says what is being done about it."""
-        self._state = "lost"
+        self._be_gone("lost", detail)
+
+    def show_stopped(self, detail: str = "") -> None:
+        """Somebody has stopped the engine; `detail` says what starts it."""
+        self._loaded = ()
+        self._be_gone("stopped", detail)
+
+    def _be_gone(self, state: str, detail: str) -> None:
+        self._state = state
         self._detail = detail
         self.look_at_note()
         self.refresh()
@@ -164,7 +173,7 @@ class StatusBar(PacedWidget):
         words = clean(_WORDS.get(state, state))
         detail = clean(self._detail, limit=40)
         if detail:
-            words = f"{words}: {detail}" if state == "lost" else f"{words} {detail}"
+            words = f"{words}: {detail}" if state in _GONE else f"{words} {detail}"
         sign = "$error" if _SIGNS.get(state) == "×" else "$value" if state == "idle" else "$accent"
         if self.size.width >= _STILL_FROM:
             words = words.ljust(_STATE_WIDTH)

@@ -165,3 +165,37 @@ def test_a_shell_has_its_terminal_back_while_the_interface_is_suspended(tmp_path
             say(terminal, "echo code $?", "code 0")
             assert left_behind(terminal.output) == []
             assert terminal.attributes == before
+
+
+def test_what_waits_for_the_interface_is_suspended_with_it(tmp_path: Path) -> None:
+    """As `make run` waits, or a script: a shell has its terminal back when its whole job stops."""
+    program = tmp_path / "interface.py"
+    program.write_text(WITH_A_FAKE_ENGINE)
+    with shell() as terminal:
+        terminal.wait_for("$")
+        before = terminal.attributes
+        terminal.send(f"clear; sh -c '{sys.executable} {program}; echo over with $?'\r")
+        terminal.wait_for("ready")
+        for _ in range(2):
+            terminal.send(SUSPEND)
+            terminal.wait_for("Stopped")
+            assert left_behind(terminal.output) == []
+            assert terminal.attributes == before
+            say(terminal, "fg", "ready")
+        terminal.send(QUIT)
+        terminal.wait_for("over with 0")
+
+
+def test_a_suspended_interface_ends_when_it_is_asked_to(tmp_path: Path) -> None:
+    program = tmp_path / "interface.py"
+    program.write_text(WITH_A_FAKE_ENGINE)
+    with shell() as terminal:
+        terminal.wait_for("$")
+        before = terminal.attributes
+        terminal.send(f"clear; {sys.executable} {program}\r")
+        terminal.wait_for("ready")
+        terminal.send(SUSPEND)
+        terminal.wait_for("Stopped")
+        say(terminal, "set -b; kill %1", "Exit 143")
+        assert left_behind(terminal.output) == []
+        assert terminal.attributes == before

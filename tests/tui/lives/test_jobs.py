@@ -141,9 +141,10 @@ def test_a_terminal_that_takes_nothing_costs_no_step_and_is_then_shown_all(
         for _ in range(40):
             terminal.send(CHANGE_THEME)
             time.sleep(0.05)
-        terminal.send(f"an apple{GENERATE}")
-        wait_for(unfinished, 60)
-        (job_id,) = unfinished()
+        terminal.send(f"pause=0.05 apple{GENERATE}")
+        job_ids: list[str] = []
+        wait_for(lambda: job_ids or job_ids.extend(unfinished()), 60)
+        (job_id,) = job_ids
         wait_for(lambda: stored(job_id).state == "saved", 60)
 
         terminal.watch(0.5)
