@@ -1,5 +1,5 @@
 # Two commands do all the set-up on a fresh machine: `make run` and `make test`.
-# They need Python 3.11 or newer, git and make; everything else goes into .venv.
+# They need Python 3.11 to 3.14, git and make; everything else goes into .venv.
 
 SHELL := /bin/bash
 VENV := .venv
@@ -7,10 +7,22 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEV_INSTALLED := $(VENV)/.installed-dev
 
-# The first interpreter that is new enough; `make PYTHON=/path/to/python3 run` chooses another.
+# torch has no wheels for a newer Python yet, and 3.14.1 breaks the dataclasses of what it needs.
+SUITS := import sys; version = sys.version_info[:3]; \
+	sys.exit(not (3, 11) <= version < (3, 15) or version == (3, 14, 1))
+# The first interpreter that suits; `make PYTHON=/path/to/python3 run` chooses another.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
-	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
-	&& echo $$python && break; done)
+	$$python -c '$(SUITS)' 2>/dev/null && echo $$python && break; done)
+
+# .venv holds the path of this folder, and its packages lie under its Python's version: one that was
+# moved or copied, or whose Python has become another, is of no use. The stamp says what it is for.
+PLACE := echo "$(CURDIR) \
+	$$($(BIN)/python -c 'import sys; print(*sys.version_info[:2])' 2>/dev/null)"
+MADE_FOR := $(shell cat $(INSTALLED) 2>/dev/null)
+ifneq ($(MADE_FOR),$(shell $(PLACE)))
+.PHONY: $(INSTALLED)
+OUTLIVED := $(MADE_FOR)
+endif
 
 # The large downloads are shown, and pip's errors; the rest is not.
 PIP_INSTALL := PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
@@ -39,9 +51,11 @@ install: $(INSTALLED)
 run: install
 	@$(BIN)/python -m sdtui $(ARGS)
 
-# In a few processes, each with children of its own; ARGS="-n 0" runs all in one.
+# In one process more than there are cores, for many a test waits for a child, and four at most;
+# ARGS="-n 0" runs all in one.
 test: $(DEV_INSTALLED)
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+	@cores=$$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN); \
+		$(BIN)/python -m pytest -n $$((cores + 1)) --maxprocesses 4 --dist worksteal $(ARGS)
 
 test-terminals: $(DEV_INSTALLED) terminals
 	@$(BIN)/python -m pytest -rs tests/terminals $(ARGS)
@@ -64,8 +78,9 @@ pictures: $(DEV_INSTALLED) terminals
 
 soak: $(DEV_INSTALLED)
 	@SDTUI_KILLS=200 SDTUI_ENDS=25 SDTUI_DEATHS=100 SDTUI_SOAK=500 SDTUI_PARAMETER_SETS=10000 \
-		$(BIN)/python -m pytest -s --timeout 7200 tests/engine/test_kills.py tests/tui/lives \
-		tests/engine/test_soak.py tests/test_parameter_sets.py $(ARGS)
+		SDTUI_SIZES=1000 $(BIN)/python -m pytest -s --timeout 7200 \
+		tests/engine/test_kills.py tests/tui/lives tests/engine/test_soak.py \
+		tests/test_parameter_sets.py tests/tui/test_sizes.py $(ARGS)
 
 check: $(DEV_INSTALLED)
 	@$(BIN)/ruff check
@@ -84,22 +99,22 @@ clean:
 # A stamp is younger than what it was installed from, and a failed install leaves none.
 $(INSTALLED): pyproject.toml constraints.txt
 	@if [ -z "$(PYTHON)" ]; then \
-		echo 'sdtui needs Python 3.11 or newer, and none was found on the PATH.' >&2; \
+		echo 'sdtui needs Python 3.11 to 3.14, and none was found on the PATH.' >&2; \
 		echo 'Install one, or name it: make PYTHON=/path/to/python3 run' >&2; exit 1; fi
-	@rm -f $@
-	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	@if [ -n "$(OUTLIVED)" ] || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
 		echo 'Making .venv with $(PYTHON).'; \
-		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-			|| { echo '$(PYTHON) is older than Python 3.11.' >&2; exit 1; }; \
+		$(PYTHON) -c '$(SUITS)' \
+			|| { echo '$(PYTHON) is no Python from 3.11 to 3.14, or the broken 3.14.1.' >&2; exit 1; }; \
 		$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); \
 			echo 'Python could not make a virtual environment; on Debian and Ubuntu,' >&2; \
 			echo 'apt install python3-venv brings what is missing.' >&2; exit 1; }; \
 		echo 'Installing, once. It takes minutes, for torch alone is from 200 MB (CPU) to'; \
 		echo 'some GB (CUDA). Later runs start at once.'; \
 	else echo 'Bringing .venv up to date.'; fi
+	@rm -f $@
 	@set -o pipefail; $(PIP_INSTALL) -e . | $(ONLY_DOWNLOADS)
 	@$(BIN)/python -m compileall -q sdtui
-	@touch $@
+	@$(PLACE) > $@
 
 $(DEV_INSTALLED): $(INSTALLED)
 	@rm -f $@

@@ -7,8 +7,8 @@ and the loop as it is watched (the step's figures and a preview at every step). 
 the bundled one, a random one whose guided step takes at least 50 ms on two CPU cores, and with
 `--cuda` a random one of Stable Diffusion 1.5's size in float16 at 512x512.
 
-On a CPU a step's time is the median over all steps of all rounds; on a GPU, where steps are
-launched ahead, it is a round's time over its steps, and the median of the rounds. On a busy
+On a CPU a step's time is the median over all steps of all rounds; on a GPU, where much of a step
+is launched ahead, it is a round's time over its steps, and the median of the rounds. On a busy
 machine the ratio of the CPU times (with `--threads 1`) tells more than that of the clock's.
 """
 

@@ -5,7 +5,8 @@
 The real engine draws with the bundled model, on the cores that the interface has too. An interface
 is opened again and again while a job runs: counted is the time from its first paint to the job's
 progress. Then a terminal takes no output while jobs run and end; counted are the time of a step
-against that before, and the time from the first output that is taken again to the newest picture.
+against that with no interface, and the time from the first output that is taken again to the newest
+picture.
 The exit code says whether all three are within their limits.
 """
 
@@ -86,12 +87,10 @@ async def median_step(client: EngineClient, seconds: float) -> float:
 
 
 async def stall(client: EngineClient, seconds: float) -> tuple[float, float]:
-    """A step's time while the terminal stands still, against before; and seconds to catch up."""
+    """A step's time while the terminal stands still, against none; and seconds to catch up."""
+    alone = await median_step(client, seconds / 2)
     with Terminal(INTERFACE, columns=120, lines=40, answers=True) as terminal:
         await asyncio.to_thread(terminal.wait_for, "ready")
-        watching = asyncio.create_task(asyncio.to_thread(terminal.watch, seconds / 2))
-        before = await median_step(client, seconds / 2 - 1)
-        await watching
         terminal.freeze()
         during = await median_step(client, seconds)
         # The newest picture is known by its seed.
@@ -101,7 +100,7 @@ async def stall(client: EngineClient, seconds: float) -> tuple[float, float]:
         terminal.thaw()
         await asyncio.to_thread(terminal.wait_for, "seed 77 ·")
         await asyncio.to_thread(terminal.wait_for, "done in")
-        return during / before, time.perf_counter() - begun
+        return during / alone, time.perf_counter() - begun
 
 
 async def measure(times: int, seconds: float) -> bool:

@@ -3,12 +3,12 @@
     python benchmarks/slow_link.py [--keys 200] [--rounds 3]
 
 A real sshd on the loopback, a real ssh client on a pty, and between them a link of a given rate,
-latency and buffer (`tests/terminals/slow_link.py`). The bundled model draws picture after picture
-with a preview at every step while ten keys a second go into the prompt, each a character that
-stands nowhere else; measured is the time from writing a key to reading its echo. Then the same job
-is drawn in turns with an interface over the slow link and with none, and a step's time is the
-median over all steps; the worker has one thread, so that a core is left for what would be another
-machine. The exit code says whether all limits hold.
+latency and buffer (`tests/terminals/slow_link.py`). The bundled model draws picture after picture,
+with the previews that the interface asks for, while ten keys a second go into the prompt, each a
+character that stands nowhere else; measured is the time from writing a key to reading its echo.
+Then the same job is drawn in turns with an interface over the slow link and with none, and a step's
+time is the median over all steps; the worker has one thread, so that a core is left for what would
+be another machine. The exit code says whether all limits hold.
 """
 
 from __future__ import annotations
@@ -28,7 +28,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks.key_to_paint import ALPHABET, COLUMNS, LINES, Pty, cancel_what_is_left
+from benchmarks.key_to_paint import (
+    ALPHABET,
+    COLUMNS,
+    LINES,
+    Pty,
+    cancel_what_is_left,
+    require_a_running_job,
+)
 from sdtui import paths
 from sdtui.engine.client import EngineClient, stop_engine
 from sdtui.params import GenerationParams
@@ -104,12 +111,13 @@ async def is_shown(app: Pty) -> bool:
     return False
 
 
-async def type_along(app: Pty, keys: int) -> list[float]:
-    """Type so many keys; how many milliseconds late each of them appeared."""
+async def type_along(app: Pty, keys: int, client: EngineClient) -> list[float]:
+    """Type so many keys while jobs run; how many milliseconds late each of them appeared."""
     started = time.perf_counter()
     for number, letter in enumerate(islice(cycle(ALPHABET), keys)):
         app.key(letter)
         await asyncio.sleep(max(started + (number + 1) / KEYS_PER_SECOND - time.perf_counter(), 0))
+    require_a_running_job(client)
     await asyncio.sleep(10)
     return sorted(value * 1000 for value in app.latency.values())
 
@@ -123,7 +131,7 @@ async def measure_keys(server: SshServer, setting: Setting, keys: int) -> bool:
         async with interface(server, link) as app:
             jobs = [await client.submit(PARAMS) for _ in range(8)]
             started, carried = time.perf_counter(), link.carried
-            latencies = await type_along(app, keys)
+            latencies = await type_along(app, keys, client)
             rate = (link.carried - carried) / (time.perf_counter() - started)
             await cancel_what_is_left(client, jobs)
     await client.close()

@@ -7,6 +7,7 @@ command.
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 import traceback
@@ -29,6 +30,10 @@ _USAGE = 2
 def main(arguments: list[str] | None = None) -> int:
     """Run sdtui with `arguments` (by default the command line's) and return its exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        # What a locale has no characters for is told all the same.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = _run_command(arguments) if arguments else _run_interface()
         sys.stdout.flush()
@@ -48,11 +53,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run_interface() -> int:
     from sdtui.commands.terminal import require_terminal
+    from sdtui.params import wanted_dtype
     from sdtui.tui.link import byte_limit
     from sdtui.tui.renderers.choice import wanted_renderer
 
     require_terminal()
     wanted_renderer()
+    wanted_dtype()
     byte_limit()
     code = launch()
     if code is not None:
@@ -87,6 +94,7 @@ def _commands() -> typer.Typer:
     import typer
 
     from sdtui.commands import doctor, engine, generate, history, models, queue
+    from sdtui.params import DEVICE_VARIABLE, DTYPE_VARIABLE, checked_dtype
     from sdtui.tui.renderers.choice import AUTO, NAMES, VARIABLE, checked_renderer
 
     app = typer.Typer(
@@ -114,13 +122,23 @@ def _commands() -> typer.Typer:
             envvar=VARIABLE,
             help=f"How the interface shows pictures: {', '.join((AUTO, *NAMES))}.",
         ),
+        device: str = typer.Option(
+            "auto", envvar=DEVICE_VARIABLE, help=f"Where models run: {generate.DEVICE_HELP}"
+        ),
+        dtype: str = typer.Option(
+            "auto", envvar=DTYPE_VARIABLE, help=f"In which precision: {generate.DTYPE_HELP}"
+        ),
         version: bool = typer.Option(
             False, "--version", help="Print the version.", callback=print_version, is_eager=True
         ),
     ) -> int:
-        source = context.get_parameter_source("renderer")
-        is_option = source is not None and source.name == "COMMANDLINE"
-        os.environ[VARIABLE] = checked_renderer(renderer, "--renderer" if is_option else VARIABLE)
+        # A variable is left to whoever reads it: most commands need none of them.
+        if _is_given(context, "renderer"):
+            os.environ[VARIABLE] = checked_renderer(renderer, "--renderer")
+        if _is_given(context, "device"):
+            os.environ[DEVICE_VARIABLE] = device
+        if _is_given(context, "dtype"):
+            os.environ[DTYPE_VARIABLE] = checked_dtype(dtype)
         return 0 if context.invoked_subcommand else _run_interface()
 
     app.command()(generate.generate)
@@ -130,6 +148,12 @@ def _commands() -> typer.Typer:
     app.add_typer(engine.app, name="engine")
     app.add_typer(queue.app, name="queue")
     return app
+
+
+def _is_given(context: typer.Context, option: str) -> bool:
+    """Whether an option stands on the command line, and is not a variable's value."""
+    source = context.get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _report_defect(error: Exception) -> int:

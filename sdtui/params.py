@@ -35,6 +35,9 @@ MAX_SEED = 2**63 - 1
 MAX_PREVIEW_EVERY = MAX_STEPS
 MIN_BATCH, MAX_BATCH = 1, 100
 """How many pictures may be asked for at once."""
+DTYPES = ("auto", "float32", "float16", "bfloat16")
+DEVICE_VARIABLE, DTYPE_VARIABLE = "SDTUI_DEVICE", "SDTUI_DTYPE"
+"""The variables by which a user says where models run, and in which precision."""
 LCM_MAX_STEPS = 50
 """LCM picks its timesteps from the 50 that the distilled models were trained on."""
 
@@ -42,6 +45,24 @@ LCM_MAX_STEPS = 50
 def random_seed() -> int:
     """A seed of at most ten digits, so that a person can read it out."""
     return int.from_bytes(os.urandom(4), "big")
+
+
+def wanted_device() -> str:
+    """What SDTUI_DEVICE says, or "auto". Whether there is such a device, torch knows."""
+    return os.environ.get(DEVICE_VARIABLE) or "auto"
+
+
+def wanted_dtype() -> str:
+    """What SDTUI_DTYPE says, or "auto". Raises `ParameterError` for another word."""
+    return checked_dtype(os.environ.get(DTYPE_VARIABLE) or "auto")
+
+
+def checked_dtype(dtype: str) -> str:
+    """`dtype` if it is one of `DTYPES`."""
+    if dtype not in DTYPES:
+        words = f"must be {', '.join(DTYPES[:-1])} or {DTYPES[-1]}"
+        raise ParameterError(f"--dtype or {DTYPE_VARIABLE}", words)
+    return dtype
 
 
 def scheduler_name(name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,8 +90,9 @@ def runtime_dir() -> Path:
     if len(os.fsencode(directory / "engine.sock")) > _LONGEST_SOCKET_PATH:
         import hashlib
 
+        # A folder for temporary files that differs between two logins would hide the engine.
         name = hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
-        directory = Path(tempfile.gettempdir()) / f"{_APP}-{os.getuid()}-{name}"
+        directory = Path("/tmp") / f"{_APP}-{os.getuid()}-{name}"
     return private_dir(directory)
 
 

@@ -88,6 +88,7 @@ class Terminal:
         self._screen = _Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         self.output = b""
+        self._tail = b""
         self._ours, theirs = pty.openpty()
         self.first_attributes = self.attributes
         self._name = os.ttyname(theirs)
@@ -193,9 +194,12 @@ class Terminal:
         # Linux reports the other side's end as an error.
         with contextlib.suppress(OSError):
             data = os.read(self._ours, 65536)
+        # A question may come in two parts.
+        window = self._tail + data
         for question, answer in self._answers.items():
-            for _ in range(data.count(question)):
+            for _ in range(window.count(question) - self._tail.count(question)):
                 os.write(self._ours, answer)
+        self._tail = window[-16:]
         self.output += data
         self._stream.feed(data)
         return bool(data)

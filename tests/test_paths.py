@@ -136,16 +136,21 @@ def test_the_socket_fits_however_deep_the_home_is(
 ) -> None:
     home = sdtui_home / ("h" * min(length, 200)) / ("h" * max(length - 200, 1))
     monkeypatch.setenv("SDTUI_HOME", str(home))
-    monkeypatch.setattr(tempfile, "tempdir", str(sdtui_home))
     socket = paths.socket_path()
     assert len(os.fsencode(socket)) < 104
     assert mode(socket.parent) == 0o700
+    socket.parent.rmdir()
 
 
-def test_two_deep_homes_have_two_sockets(sdtui_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(sdtui_home))
-    sockets = set()
+def test_each_deep_home_has_a_socket_of_its_own_from_every_login(
+    sdtui_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sockets = []
     for name in ("a" * 150, "b" * 150):
         monkeypatch.setenv("SDTUI_HOME", str(sdtui_home / name))
-        sockets.add(paths.socket_path())
-    assert len(sockets) == 2
+        for temporary in ("x", "y" * 100):
+            monkeypatch.setattr(tempfile, "tempdir", str(sdtui_home / temporary))
+            sockets.append(paths.socket_path())
+    for folder in {socket.parent for socket in sockets}:
+        folder.rmdir()
+    assert sockets[0] == sockets[1] != sockets[2] == sockets[3]

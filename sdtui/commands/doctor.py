@@ -20,7 +20,7 @@ _COLORS = {findings.OK: "32", findings.WARN: "33", findings.BROKEN: "31"}
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> int:
-    """Check this machine: torch, devices, memory, terminal, engine, folders, models."""
+    """Check this machine: torch, devices, memory, terminal, engine, history, folders, models."""
     found = []
     for check in findings.CHECKS:
         for finding in check():

@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import sdtui
 from sdtui import paths
+from sdtui.commands.device_findings import devices
+from sdtui.commands.engine_findings import engine, history
+from sdtui.commands.finding import BROKEN, GIGABYTE, OK, WARN, Finding, said
 from sdtui.commands.terminal import color_count
 from sdtui.errors import SdtuiError
 from sdtui.history.naming import NameTemplate
 
-OK, WARN, BROKEN = "ok", "warn", "broken"
-
-_GIGABYTE = 10**9
-_LITTLE_MEMORY = 4 * _GIGABYTE
-_TORCH_SECONDS = 120
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report. `state` is ok, warn or broken; the last one fails the check."""
-
-    name: str
-    state: str
-    value: str
-    remedy: str = ""
+_LITTLE_MEMORY = 4 * GIGABYTE
 
 
 def software() -> list[Finding]:
@@ -51,42 +36,13 @@ def software() -> list[Finding]:
     return found
 
 
-def devices() -> list[Finding]:
-    """What torch offers, asked in a child process."""
-    command = [sys.executable, "-P", "-m", "sdtui.commands.torch_probe"]
-    try:
-        probe = subprocess.run(
-            command, capture_output=True, text=True, timeout=_TORCH_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return [
-            Finding("torch", BROKEN, f"no answer within {_TORCH_SECONDS} s", "Look at its GPU.")
-        ]
-    if probe.returncode:
-        last_words = probe.stderr.strip().splitlines()[-1:] or [f"exit code {probe.returncode}"]
-        return [Finding("torch", BROKEN, last_words[0], "Install torch again: see pytorch.org.")]
-    answer = json.loads(probe.stdout.splitlines()[-1])
-    build = f"with {answer['cuda']}" if answer["cuda"] else "CPU build"
-    found = [Finding("torch", OK, f"{answer['version']}, {build}, {answer['threads']} threads")]
-    for device in answer["devices"]:
-        free, total = (device[key] / _GIGABYTE for key in ("free", "total"))
-        value = f"{device['device']}: {device['name']}, {free:.1f} of {total:.1f} GB free"
-        found.append(Finding("gpu", OK, value))
-    if not answer["devices"]:
-        remedy = "pocket draws on the CPU in seconds; Stable Diffusion 1.5 takes minutes a picture."
-        if shutil.which("nvidia-smi"):
-            remedy = "nvidia-smi is there: this torch does not suit its driver. See pytorch.org."
-        found.append(Finding("gpu", WARN, "none that torch can use", remedy))
-    return found
-
-
 def memory() -> list[Finding]:
     """The machine's memory, and what of it is free."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     available = _available_memory()
     if available is None:
-        return [Finding("memory", OK, f"{total / _GIGABYTE:.1f} GB")]
-    value = f"{available / _GIGABYTE:.1f} of {total / _GIGABYTE:.1f} GB available"
+        return [Finding("memory", OK, f"{total / GIGABYTE:.1f} GB")]
+    value = f"{available / GIGABYTE:.1f} of {total / GIGABYTE:.1f} GB available"
     if available < _LITTLE_MEMORY:
         remedy = "pocket needs about 1 GB, Stable Diffusion 1.5 on the CPU about 8 GB."
         return [Finding("memory", WARN, value, remedy)]
@@ -127,7 +83,7 @@ def _graphics(terminal: Finding) -> list[Finding]:
     try:
         wanted = wanted_renderer()
     except SdtuiError as error:
-        return [Finding("renderer", WARN, *_said(error))]
+        return [Finding("renderer", WARN, *said(error))]
     if terminal.value == "none":
         return []
     answers, seconds = ask_terminal()
@@ -140,14 +96,14 @@ def _graphics(terminal: Finding) -> list[Finding]:
         value = f"no answer within {PATIENCE_SECONDS:.0f} s, so half blocks"
         return [Finding("graphics", WARN, value, "Name a renderer: sdtui --renderer."), renderer]
     cell = "{}×{} pixels".format(*answers.cell) if answers.cell else "unknown"
-    said = (
+    told = (
         f"{answers.name or 'no name'}; Kitty graphics {_yes(answers.kitty)}, "
         f"Sixel {_yes(answers.sixel)}, a cell {cell}; {seconds * 1000:.0f} ms"
     )
     remedy = ""
     if os.environ.get("TMUX") and not answers.kitty:
         remedy = "tmux passes Kitty's pictures on with: set -g allow-passthrough on"
-    return [Finding("graphics", OK, said, remedy), renderer]
+    return [Finding("graphics", OK, told, remedy), renderer]
 
 
 def _yes(answer: bool) -> str:
@@ -180,36 +136,13 @@ def _link(environment: Mapping[str, str]) -> Finding:
     return Finding("link", OK, " and ".join(over) or "local")
 
 
-def engine() -> list[Finding]:
-    """Whether an engine runs, and where its socket and log are."""
-    from sdtui.engine.client import EngineClient
-    from sdtui.engine.launch import EngineNotRunningError, log_path
-
-    async def ask() -> str:
-        client = await EngineClient.connect(start=False)
-        await client.close()
-        status = client.status
-        loaded = f", {status.model} on {status.device}" if status.model else ""
-        return f"{status.state}{loaded}, {status.queued} waiting, process {status.pid}"
-
-    try:
-        socket, log = paths.socket_path(), log_path()
-        try:
-            state = Finding("engine", OK, asyncio.run(ask()))
-        except EngineNotRunningError:
-            state = Finding("engine", OK, "not running; it starts when it is needed")
-    except (SdtuiError, OSError) as error:
-        return [Finding("engine", BROKEN, *_said(error))]
-    return [state, Finding("socket", OK, str(socket)), Finding("log", OK, str(log))]
-
-
 def folders() -> list[Finding]:
     """Where pictures and models are, whether pictures can be written, and under what names."""
     images = paths.images_dir()
     # A folder that may not be looked into is taken for one that is not there.
     existing = next(folder for folder in (images, *images.parents) if os.access(folder, os.F_OK))
     if existing.is_dir() and os.access(existing, os.W_OK):
-        free = shutil.disk_usage(existing).free / _GIGABYTE
+        free = shutil.disk_usage(existing).free / GIGABYTE
         pictures = Finding("pictures", OK, f"{images}, {free:.1f} GB free")
     else:
         remedy = "Set SDTUI_HOME to a folder that you may write."
@@ -218,7 +151,7 @@ def folders() -> list[Finding]:
         NameTemplate.configured()
         names = Finding("names", OK, paths.picture_names())
     except SdtuiError as error:
-        names = Finding("names", BROKEN, *_said(error))
+        names = Finding("names", BROKEN, *said(error))
     return [pictures, names, Finding("models", OK, str(paths.models_dir()))]
 
 
@@ -245,13 +178,7 @@ CHECKS: tuple[Callable[[], list[Finding]], ...] = (
     memory,
     terminal,
     engine,
+    history,
     folders,
     models,
 )
-
-
-def _said(error: Exception) -> tuple[str, str]:
-    """What an error says as a value and a remedy."""
-    if isinstance(error, SdtuiError):
-        return f"{error.title}. {error.message}".strip(), error.remedy
-    return str(error), ""

@@ -13,6 +13,9 @@ from sdtui.commands.output import EventLines, Reporter, note, print_path
 from sdtui.errors import ParameterError
 from sdtui.models import catalogue
 from sdtui.params import (
+    DEVICE_VARIABLE,
+    DTYPE_VARIABLE,
+    DTYPES,
     MAX_BATCH,
     MAX_GUIDANCE,
     MAX_SIZE,
@@ -22,13 +25,15 @@ from sdtui.params import (
     SCHEDULERS,
     SIZE_MULTIPLE,
     GenerationParams,
+    checked_dtype,
     random_seed,
     scheduler_name,
     validate,
 )
 
+DEVICE_HELP = "auto, cpu, cuda, cuda:1, mps."
+DTYPE_HELP = f"{', '.join(DTYPES)}."
 _DEFAULTS = GenerationParams(prompt="defaults")
-_DTYPES = ("auto", "float32", "float16", "bfloat16")
 _SIZE_HELP = f"In pixels, {MIN_SIZE} to {MAX_SIZE}, by {SIZE_MULTIPLE}."
 _OPTIONS = {"num_inference_steps": "steps"}
 """The fields whose option has another name."""
@@ -92,8 +97,8 @@ def generate(
     json: Annotated[
         bool, typer.Option("--json", help="Print every event as a line of JSON.")
     ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
-    dtype: Annotated[str, typer.Option(help="auto, float32, float16, bfloat16.")] = "auto",
+    device: Annotated[str, typer.Option(envvar=DEVICE_VARIABLE, help=DEVICE_HELP)] = "auto",
+    dtype: Annotated[str, typer.Option(envvar=DTYPE_VARIABLE, help=DTYPE_HELP)] = "auto",
     in_process: Annotated[
         bool,
         typer.Option("--in-process", help="Draw in this process, without the engine."),
@@ -110,8 +115,7 @@ def generate(
         validate("model", model)
     except ParameterError as error:
         raise _as_option(error) from error
-    if dtype not in _DTYPES:
-        raise ParameterError("--dtype", f"must be {', '.join(_DTYPES[:-1])} or {_DTYPES[-1]}")
+    checked_dtype(dtype)
     outputs = delivery.places(output, batch, force=force)
     catalogue.locate(model)
     if moved := catalogue.moved_note(model):

@@ -62,7 +62,7 @@ def draw(
     components: LoadedComponents | None = None
     errors: list[GenerationError] = []
     for one, output in zip(batch_of(params, len(outputs)), outputs, strict=True):
-        started = time.time()
+        started = time.monotonic()
         job_id = new_job_id()
         show(JobStarted(job_id=job_id, params=one))
         image: ImageDecoded | None = None
@@ -90,7 +90,7 @@ def draw(
             # Said anew, as the error itself holds what the picture took.
             title, message, remedy = failure(error)
         else:
-            seconds = time.time() - started
+            seconds = time.monotonic() - started
             size = path.stat().st_size
             show(JobSaved(job_id=job_id, path=str(path), size=size, seconds=seconds))
             take(path)

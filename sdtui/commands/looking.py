@@ -21,7 +21,7 @@ async def engine_or_file() -> AsyncIterator[EngineClient | Database]:
     """
     from sdtui.engine.client import EngineClient
     from sdtui.engine.launch import EngineNotRunningError
-    from sdtui.history.database import Database, HistoryUnreadableError
+    from sdtui.history.database import Database, HistoryUnreadableError, usual_path
 
     source: EngineClient | Database
     try:
@@ -43,6 +43,6 @@ async def engine_or_file() -> AsyncIterator[EngineClient | Database]:
         except sqlite3.Error as error:
             raise HistoryUnreadableError(
                 "The history cannot be read",
-                str(error),
-                "`sdtui doctor` names its folder: move the file away to begin anew.",
+                f"{usual_path()}: {error}",
+                "Move the file away to begin anew; the pictures stay.",
             ) from error

@@ -12,7 +12,12 @@ from rich.cells import cell_len, set_cell_size
 
 from sdtui.text import clean
 
-app = typer.Typer(help="The models that can be loaded: list them, or show what one knows.")
+app = typer.Typer(
+    help=(
+        "List the models that --model takes by name, or show what one knows.\n\n"
+        "--model takes a folder or a hub id as well."
+    )
+)
 
 _LONGEST_LINE = 100
 _NO_BREAK = "\u00a0"
@@ -21,7 +26,7 @@ _NO_BREAK = "\u00a0"
 
 @app.callback(invoke_without_command=True)
 def models(context: typer.Context) -> None:
-    """List the models that --model takes by name; it also takes a folder or a hub id."""
+    """List the models that --model takes by name."""
     if context.invoked_subcommand is not None:
         return
     from sdtui import paths

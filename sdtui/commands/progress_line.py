@@ -52,7 +52,7 @@ class ProgressLine:
             disable=not console.is_terminal or console.is_dumb_terminal,
         )
         self._task = self._progress.add_task("starting", total=None, rate="")
-        self._denoising_since = 0.0
+        self._seconds = 0.0
 
     def show(self, event: Event) -> None:
         """Bring the line up to date with one event."""
@@ -79,13 +79,14 @@ class ProgressLine:
             case ComponentLoading():
                 self._say(f"loading {event.component}", event.index, event.count)
             case DenoisingStarted():
-                self._denoising_since = event.time
+                self._seconds = 0.0
                 self._say("denoising", 0, len(event.timesteps))
             case StepCompleted():
                 done = event.step_index + 1
-                rate = done / max(event.time - self._denoising_since, 1e-6)
+                self._seconds += event.seconds + event.preview_seconds
+                rate = f"{done / self._seconds:.1f} it/s" if self._seconds else ""
                 stage = "denoising" if done < event.count else "decoding"
-                self._say(stage, done, event.count, f"{rate:.1f} it/s")
+                self._say(stage, done, event.count, rate)
             case JobInterrupted():
                 self._say(f"beginning again: {event.message}")
             case SavingDelayed():

@@ -30,7 +30,11 @@ T = TypeVar("T")
 E = TypeVar("E", bound=Event)
 
 app = typer.Typer(
-    help="The jobs that run and wait: list, pause, resume, cancel, requeue, up, clear."
+    help=(
+        "List the jobs that run and wait, and what failed; or pause, resume, cancel, requeue, up,"
+        " clear.\n\nThe commands start the engine if it does not run, and it goes on with what"
+        " waits; the list does not."
+    )
 )
 
 JobId = Annotated[
@@ -48,11 +52,7 @@ def queue(
         bool, typer.Option("--json", help="Print the queue as one line of JSON.")
     ] = False,
 ) -> None:
-    """List the jobs: the running one, those that wait, and what can be queued again.
-
-    The commands start the engine if it does not run, and it goes on with what waits; the list does
-    not.
-    """
+    """List the jobs: the running one, those that wait, and what can be queued again."""
     if context.invoked_subcommand is not None:
         if json:
             raise ParameterError("--json", "goes with the list alone")

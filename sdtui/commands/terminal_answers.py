@@ -12,7 +12,14 @@ from dataclasses import replace
 from functools import cache
 
 from sdtui.tui.renderers.tmux import outer_terminal
-from sdtui.tui.terminal_answers import AnswerReader, TerminalAnswers, cell_of_window, questions
+from sdtui.tui.terminal_answers import (
+    DEVICE_ATTRIBUTES_QUERY,
+    AnswerReader,
+    TerminalAnswers,
+    cell_of_window,
+    kitty_question,
+    questions,
+)
 
 PATIENCE_SECONDS = 1.0
 """A link of 300 ms answers well within it; a terminal that says nothing costs it once."""
@@ -26,22 +33,38 @@ def ask_terminal() -> tuple[TerminalAnswers, float]:
     if not asked:
         return TerminalAnswers(cell=cell_of_window(descriptor)), 0.0
     before = termios.tcgetattr(descriptor)
-    reader = AnswerReader()
     started = time.monotonic()
     try:
         tty.setcbreak(descriptor)
-        os.write(sys.stdout.fileno(), asked.encode())
-        while not reader.answers.is_complete:
-            left = started + PATIENCE_SECONDS - time.monotonic()
-            if left <= 0 or not select.select([descriptor], [], [], left)[0]:
-                break
-            reader.take(os.read(descriptor, 4096).decode(errors="replace"))
+        answers = _answers_to(asked, descriptor)
+        seconds = time.monotonic() - started
+        in_tmux = bool(os.environ.get("TMUX"))
+        if answers.is_complete and in_tmux:
+            answers = replace(answers, name=outer_terminal())
+        if answers.is_complete and (kitty := kitty_question(answers.name, os.environ)):
+            # tmux itself would say at once what it is, before the terminal outside says anything.
+            end = "" if in_tmux else DEVICE_ATTRIBUTES_QUERY
+            answers = replace(answers, kitty=_answers_to(kitty + end, descriptor).kitty)
     finally:
         # Half an answer is nothing that anybody typed.
         termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
-    answers = reader.answers
-    if answers.kitty and os.environ.get("TMUX"):
-        answers = replace(answers, name=outer_terminal())
     if answers.cell is None:
         answers = replace(answers, cell=cell_of_window(descriptor))
-    return answers, time.monotonic() - started
+    return answers, seconds
+
+
+def _answers_to(asked: str, descriptor: int) -> TerminalAnswers:
+    """What is answered up to the device attributes, if they are asked for, or to the only answer.
+
+    What came later would be typed at the shell.
+    """
+    reader = AnswerReader()
+    asks_one = not asked.endswith(DEVICE_ATTRIBUTES_QUERY)
+    os.write(sys.stdout.fileno(), asked.encode())
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not (reader.answers.kitty if asks_one else reader.answers.is_complete):
+        left = until - time.monotonic()
+        if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+            break
+        reader.take(os.read(descriptor, 4096).decode(errors="replace"))
+    return reader.answers

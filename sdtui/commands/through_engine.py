@@ -14,6 +14,7 @@ import msgspec
 from sdtui.commands.delivery import deliver
 from sdtui.commands.output import note, print_error, raise_last
 from sdtui.engine.client import EngineClient
+from sdtui.engine.visible_devices import difference
 from sdtui.errors import EngineError, GenerationError, ParameterError
 from sdtui.params import GenerationParams
 from sdtui.protocol.events import (
@@ -82,6 +83,8 @@ async def _draw(
         batch.is_unanswered = True
         try:
             batch.wait_for(await asyncio.shield(submission), outputs)
+            if others := difference(client.status.visible_devices):
+                note(f"the engine was started with {others}: to change that, `sdtui engine stop`")
             if client.status.paused:
                 note("the queue is paused: `sdtui queue resume` lets it go on")
             await batch.follow(client)

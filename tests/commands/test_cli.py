@@ -17,6 +17,7 @@ from sdtui import cli
 from sdtui.diffusion import redaction
 from sdtui.errors import SdtuiError
 from sdtui.models import catalogue
+from sdtui.params import wanted_device, wanted_dtype
 from tests.terminal import Terminal
 
 
@@ -59,6 +60,10 @@ def test_the_commands_import_no_torch() -> None:
     done = python(
         "import sys; from sdtui.cli import main;"
         "main(['--help']); main(['generate', '', '--model', 'pocket']); main(['models']);"
+        "main(['queue']); main(['history']);"
+        "import sdtui.commands.picture, sdtui.commands.progress_line;"
+        "import sdtui.commands.through_engine, sdtui.engine.client, sdtui.engine.gallery_desk;"
+        "import sdtui.engine.log_file, sdtui.engine.queue_listing, sdtui.history.database;"
         "print('torch' in sys.modules)"
     )
     assert done.stdout.splitlines()[-1] == "False", done.stderr
@@ -193,7 +198,7 @@ def test_models_stand_in_columns_however_wide_their_names(
 
 @pytest.mark.parametrize(
     ("arguments", "variable", "named"),
-    [(["--renderer", "ReGIS"], "half", "--renderer"), (["models"], "ReGIS", "SDTUI_RENDERER")],
+    [(["--renderer", "ReGIS"], "half", "--renderer"), ([], "ReGIS", "SDTUI_RENDERER")],
 )
 def test_a_renderer_that_is_none_is_refused_as_the_user_named_it(
     sdtui: Callable,
@@ -203,9 +208,76 @@ def test_a_renderer_that_is_none_is_refused_as_the_user_named_it(
     named: str,
 ) -> None:
     monkeypatch.setenv("SDTUI_RENDERER", variable)
+    monkeypatch.setattr("sdtui.commands.terminal.require_terminal", lambda: None)
     outcome = sdtui(*arguments)
     assert outcome.code == 2
     assert outcome.err.startswith(f"sdtui: {named}: 'ReGIS' is no renderer")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable"),
+    [
+        (["--dtype", "float8"], ""),
+        (["generate", "x", "--dtype", "float8"], ""),
+        ([], "float8"),
+        (["generate", "x"], "float8"),
+    ],
+)
+def test_a_precision_that_is_none_is_refused_however_it_was_asked_for(
+    sdtui: Callable, monkeypatch: pytest.MonkeyPatch, arguments: list[str], variable: str
+) -> None:
+    monkeypatch.setenv("SDTUI_DTYPE", variable)
+    monkeypatch.setattr("sdtui.commands.terminal.require_terminal", lambda: None)
+    outcome = sdtui(*arguments)
+    assert outcome.code == 2
+    assert outcome.err.startswith("sdtui: --dtype or SDTUI_DTYPE: must be auto, float32, float16")
+
+
+def test_the_interface_gets_the_device_and_precision_of_its_options(
+    sdtui: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDTUI_DEVICE", "cpu")
+    monkeypatch.setenv("SDTUI_DTYPE", "bfloat16")
+    wanted = []
+
+    def begin() -> int:
+        wanted.append((wanted_device(), wanted_dtype()))
+        return 0
+
+    monkeypatch.setattr(cli, "_run_interface", begin)
+    for arguments in ([], ["--device", "cuda:1", "--dtype", "float32"]):
+        assert sdtui(*arguments).code == 0
+    assert wanted == [("cpu", "bfloat16"), ("cuda:1", "float32")]
+
+
+def test_a_wrong_variable_of_the_interface_stops_no_command(
+    sdtui: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDTUI_RENDERER", "ReGIS")
+    monkeypatch.setenv("SDTUI_DTYPE", "float8")
+    assert sdtui("models").code == 0
+
+
+def test_the_help_of_a_group_says_what_it_does_alone_and_names_no_other_command(
+    sdtui: Callable,
+) -> None:
+    for group in ("queue", "models"):
+        shown = sdtui(group, "--help").out
+        assert "List the " in shown
+        assert "list them" not in shown
+        assert "list," not in shown
+
+
+def test_what_the_locale_has_no_characters_for_is_printed_all_the_same() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sdtui", "models"],
+        env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert r"128\xd7128" in done.stdout
 
 
 def test_output_that_nobody_reads_is_no_defect(sdtui_home: Path) -> None:

@@ -7,13 +7,17 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sdtui.commands import findings
 from sdtui.commands.findings import BROKEN, OK, WARN, Finding
 from sdtui.commands.terminal import color_count
+from sdtui.commands.torch_probe import is_built_for
+from sdtui.history.database import Database
 from tests.commands.conftest import SDTUI
 from tests.terminal import Terminal
 
@@ -27,7 +31,9 @@ def test_everything_is_looked_at_and_nothing_is_broken(sdtui: Callable, sdtui_ho
     assert outcome.code == 0, outcome.out
     found = {finding["name"]: finding for finding in json.loads(outcome.out)}
     assert {"python", "sdtui", "torch", "gpu", "memory", "terminal", "colours"} <= set(found)
-    assert {"engine", "socket", "log", "pictures", "models", "model pocket"} <= set(found)
+    assert {"engine", "socket", "log", "history", "pictures", "models", "model pocket"} <= set(
+        found
+    )
     assert found["engine"]["value"].startswith("not running")
     assert str(sdtui_home) in found["socket"]["value"]
     assert found["model pocket"] == {
@@ -37,13 +43,6 @@ def test_everything_is_looked_at_and_nothing_is_broken(sdtui: Callable, sdtui_ho
         "remedy": "",
     }
     assert not (sdtui_home / "images").exists(), "looking must not make folders of pictures"
-
-
-def test_in_a_terminal_its_size_and_colours_are_told() -> None:
-    with Terminal([*SDTUI, "doctor"], columns=130, lines=50) as terminal:
-        assert terminal.wait_for_exit() == 0
-    assert "xterm-256color, 130×50" in terminal.text
-    assert "24 bits (COLORTERM=truecolor)" in terminal.text
 
 
 def test_a_terminal_is_asked_what_it_shows_and_shows_a_picture_in_each_way() -> None:
@@ -63,9 +62,13 @@ def test_a_terminal_is_asked_what_it_shows_and_shows_a_picture_in_each_way() -> 
     assert b"\x1bP0;1;0q" in terminal.output
 
 
-def test_a_terminal_that_says_nothing_gets_half_blocks() -> None:
+def test_of_a_terminal_that_says_nothing_size_and_colours_are_told_and_it_gets_half_blocks() -> (
+    None
+):
     with Terminal([*SDTUI, "doctor"], columns=130, lines=90) as terminal:
         assert terminal.wait_for_exit() == 0
+    assert "xterm-256color, 130×90" in terminal.text
+    assert "24 bits (COLORTERM=truecolor)" in terminal.text
     assert "no answer within 1 s, so half blocks" in terminal.text
 
 
@@ -80,6 +83,148 @@ def test_a_broken_torch_is_a_finding_and_the_rest_is_still_told(
     assert "libcudart.so.13 is missing" in outcome.out
     assert "Traceback" not in outcome.out + outcome.err
     assert "model pocket" in outcome.out
+
+
+def has_torch(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str, cuda: str = "") -> None:
+    """Let `import torch` find a torch with this build and this `torch.cuda`."""
+    (folder / "torch.py").write_text(
+        "from types import SimpleNamespace as Some\n"
+        "__version__, get_num_threads = '2.13.0', lambda: 2\n"
+        f"version = Some(cuda={cuda!r}, hip=None)\n"
+        "backends = Some(mps=Some(is_available=lambda: False))\n"
+        f"{body}\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
+GPUS = """
+class AcceleratorError(RuntimeError): pass
+
+def memory(index):
+    if index == 1:
+        raise AcceleratorError('CUDA error: out of memory\\nCompile with TORCH_USE_CUDA_DSA')
+    return 20_000_000_000, 24_000_000_000
+
+def properties(index):
+    major, minor = [(8, 9), (8, 6), (6, 1)][index]
+    return Some(name=f'GPU {index}', major=major, minor=minor, total_memory=24_000_000_000)
+
+cuda = Some(
+    is_available=lambda: True,
+    device_count=lambda: 3,
+    get_arch_list=lambda: ['sm_75', 'sm_80', 'sm_86', 'sm_90a'],
+    get_device_properties=properties,
+    mem_get_info=memory,
+)
+"""
+
+
+def test_a_gpu_that_is_full_or_that_torch_has_no_code_for_is_told_beside_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_torch(tmp_path, monkeypatch, GPUS, cuda="12.8")
+    torch, *gpus = findings.devices()
+    assert (torch.name, torch.state) == ("torch", OK)
+    assert [gpu.state for gpu in gpus] == [OK, WARN, WARN]
+    assert gpus[0].value == "cuda:0: GPU 0, 20.0 of 24.0 GB free"
+    assert gpus[1].value == "cuda:1: GPU 1, CUDA error: out of memory"
+    assert "no code for its capability 6.1, only for sm_75" in gpus[2].value
+    assert all("--device cpu" in gpu.remedy for gpu in gpus[1:])
+
+
+def test_code_for_a_gpu_runs_on_later_ones_of_its_kind() -> None:
+    assert is_built_for((8, 9), ["sm_86"])
+    assert is_built_for((12, 0), ["sm_86", "compute_90"])
+    assert is_built_for((9, 0), ["sm_90a"])
+    assert not is_built_for((8, 0), ["sm_86", "sm_75", "compute_90", "gfx90a"])
+    assert not is_built_for((9, 1), ["sm_90a"])
+
+
+def test_of_a_torch_that_raises_the_exception_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = "raise RuntimeError('CUDA driver error\\nCompile with TORCH_USE_CUDA_DSA')"
+    has_torch(tmp_path, monkeypatch, body)
+    (torch,) = findings.devices()
+    assert (torch.state, torch.value) == (BROKEN, "RuntimeError: CUDA driver error")
+
+
+def test_a_torch_for_the_cpu_beside_a_gpus_driver_is_said_to_be_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_torch(tmp_path, monkeypatch, "cuda = Some(is_available=lambda: False)")
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    gpu = named(findings.devices(), "gpu")
+    assert (gpu.state, "this torch is a CPU build" in gpu.remedy) == (WARN, True)
+
+
+def test_an_environment_that_has_lost_sdtui_does_not_blame_torch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\ncd / && exec {sys.executable} -S "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    (finding,) = findings.devices()
+    assert (finding.name, finding.state) == ("sdtui", BROKEN)
+    assert "make clean install" in finding.remedy
+
+
+def test_the_history_is_named_and_looked_through(sdtui_home: Path) -> None:
+    file = sdtui_home / "data" / "history.sqlite3"
+    assert findings.history() == [Finding("history", OK, f"{file}, none yet")]
+    with closing(Database.open()) as database, database.transaction() as connection:
+        connection.executemany(
+            "INSERT INTO jobs (id, request_id, params, device, dtype, state, position, queued_at)"
+            " VALUES (?, ?, ?, 'auto', 'auto', 'cancelled', 1, 1.0)",
+            [(str(number), str(number), "x" * 1000) for number in range(100)],
+        )
+    (whole,) = findings.history()
+    assert (whole.state, whole.value.startswith(f"{file}, 0.")) == (OK, True)
+    content = bytearray(file.read_bytes())
+    content[8192:] = b"\xff" * (len(content) - 8192)
+    file.write_bytes(content)
+    (damaged,) = findings.history()
+    assert (damaged.state, str(file) in damaged.value) == (BROKEN, True)
+    file.write_text("not a database, and long enough to be read as one " * 20)
+    (foreign,) = findings.history()
+    assert (foreign.state, str(file) in foreign.value) == (WARN, True)
+    assert "move it away" in foreign.remedy
+
+
+def test_an_engine_that_sees_other_gpus_is_told(
+    fake_engine: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> list[str]:
+        return [f.value for f in findings.engine() if f.name == "engine" and f.state == WARN]
+
+    assert told() == []
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert told() == ["started with no CUDA_VISIBLE_DEVICES (here CUDA_VISIBLE_DEVICES=1)"]
+
+
+def test_an_engine_that_logind_ends_at_logout_is_told(
+    fake_engine: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_text = Path.read_text
+    loginctl, its_groups = tmp_path / "loginctl", tmp_path / "groups"
+
+    def groups(path: Path, *of: Any, **named: Any) -> str:
+        return read_text(its_groups if path.name == "cgroup" else path, *of, **named)
+
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(Path, "read_text", groups)
+    for scope, kills, count in (
+        ("session-3.scope", "yes", 1),
+        ("session-3.scope", "no", 0),
+        ("run-u1.scope", "yes", 0),
+    ):
+        its_groups.write_text(f"0::/user.slice/user-1000.slice/{scope}\n")
+        loginctl.write_text(f"#!/bin/sh\necho KillUserProcesses={kills}\n")
+        loginctl.chmod(0o755)
+        told = [finding for finding in findings.engine() if finding.state == WARN]
+        assert len(told) == count
+        assert all("systemd-run --scope --user sdtui" in finding.remedy for finding in told)
 
 
 def test_a_folder_for_pictures_that_cannot_be_written_is_broken(
@@ -150,6 +295,13 @@ def test_a_bundled_model_without_weights_is_broken(monkeypatch: pytest.MonkeyPat
     assert (other.state, "downloaded on first use" in other.value) == (OK, True)
 
 
+def test_a_renderer_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDTUI_RENDERER", "ReGIS")
+    renderer = named(findings.terminal({"TERM": "xterm-256color"}), "renderer")
+    assert (renderer.state, "'ReGIS' is no renderer" in renderer.value) == (WARN, True)
+    assert "half" in renderer.remedy
+
+
 def test_over_ssh_the_way_to_forward_colorterm_is_told() -> None:
     found = findings.terminal({"TERM": "xterm-256color", "SSH_CONNECTION": "a", "TMUX": "b"})
     colours = named(found, "colours")
@@ -165,12 +317,19 @@ def test_without_ssh_nothing_is_said_about_it() -> None:
     assert named(found, "link").value == "local"
 
 
-def test_the_probe_is_the_only_one_that_imports_torch(sdtui_home: Path) -> None:
+def test_the_probe_is_the_only_one_that_imports_torch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import subprocess
 
+    has_torch(tmp_path, monkeypatch, "cuda = Some(is_available=lambda: False)")
     code = (
         "import sys; from sdtui.commands import findings;"
-        "[check() for check in findings.CHECKS]; print('torch' in sys.modules)"
+        "found = [finding for check in findings.CHECKS for finding in check()];"
+        "print([finding.value for finding in found if finding.name == 'torch']);"
+        "print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    told, is_imported = done.stdout.splitlines()
+    assert "2.13.0" in told
+    assert is_imported == "False"

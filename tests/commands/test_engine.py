@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from sdtui.engine import launch
+from tests.engine.processes import FAKE_ENGINE
+
 
 def test_the_status_of_no_engine_is_said_with_an_exit_code(sdtui: Callable) -> None:
     outcome = sdtui("engine", "status")
@@ -62,12 +65,15 @@ def test_a_log_that_is_not_there_yet_is_said(sdtui: Callable) -> None:
     assert "no log yet" in outcome.err
 
 
-def test_an_engine_tells_its_state_and_stops_when_asked(shell: Callable) -> None:
-    assert shell("generate", "x", "--steps", "1", "--width", "64", "--height", "64").code == 0
-    status = shell("engine", "status")
+def test_an_engine_tells_its_state_and_stops_when_asked(
+    sdtui: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "ENGINE_COMMAND", FAKE_ENGINE)
+    assert sdtui("generate", "x", "--steps", "1", "--width", "64", "--height", "64").code == 0
+    status = sdtui("engine", "status")
     assert status.code == 0
     for line in ("state         idle", "model         pocket", "waiting jobs  0"):
         assert line in status.out
-    assert "worker" in shell("engine", "logs").out
-    assert "has ended" in shell("engine", "stop").err
-    assert shell("engine", "status").code == 5
+    assert "worker" in sdtui("engine", "logs").out
+    assert "has ended" in sdtui("engine", "stop").err
+    assert sdtui("engine", "status").code == 5

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from sdtui import paths
+from sdtui.commands.looking import engine_or_file
 from sdtui.engine import launch
 from sdtui.engine.client import EngineClient, stop_engine
 from sdtui.engine.listener import answers
@@ -189,7 +190,18 @@ def test_a_damaged_file_is_a_clear_error(sdtui: Callable, left: list[str]) -> No
         outcome = sdtui(command)
         assert outcome.code == 5
         assert outcome.err.startswith("sdtui: The history cannot be read")
+        assert str(history_file()) in outcome.err
         assert "move the file away" in outcome.err
+
+
+def test_a_disk_that_fails_while_one_looks_is_said_with_the_name_of_the_file() -> None:
+    async def look() -> None:
+        async with engine_or_file():
+            raise sqlite3.OperationalError("disk I/O error")
+
+    with pytest.raises(EngineError, match="cannot be read") as caught:
+        asyncio.run(look())
+    assert caught.value.message == f"{history_file()}: disk I/O error"
 
 
 def test_the_list_of_a_running_engine_is_asked_of_it(

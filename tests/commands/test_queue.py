@@ -326,7 +326,8 @@ def test_a_second_signal_before_the_answer_says_that_there_was_none(sdtui: Calla
 async def is_answering() -> bool:
     """Whether the engine answers a client that comes now."""
     try:
-        async with asyncio.timeout(0.5):
+        # Longer, and the engine would have given up on its disk before it is seen to wait.
+        async with asyncio.timeout(1):
             client = await EngineClient.connect(start=False)
     except TimeoutError:
         return False
@@ -357,3 +358,13 @@ def test_a_cancel_that_the_disk_refuses_is_told_and_does_not_wait(
     assert outcome.code == 5
     assert "The history cannot be written" in outcome.err
     assert sdtui("queue", "cancel", job_id).code == 0
+
+
+def test_gpus_that_the_engine_does_not_see_are_told(
+    sdtui: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    outcome = sdtui("generate", "x", *QUICK)
+    assert outcome.code == 0
+    assert "started with no CUDA_VISIBLE_DEVICES (here CUDA_VISIBLE_DEVICES=1)" in outcome.err
+    assert "sdtui engine stop" in outcome.err

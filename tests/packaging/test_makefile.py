@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,10 +22,9 @@ def make(tmp_path: Path) -> Make:
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
 
-    # The tests may run under a make themselves, whose flags are not meant for this one.
-    environment = {key: value for key, value in os.environ.items() if "MAKE" not in key}
-
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        # The tests may run under a make themselves, whose flags are not meant for this one.
+        environment = {key: value for key, value in os.environ.items() if "MAKE" not in key}
         return subprocess.run(
             ["make", *arguments],
             cwd=tmp_path,
@@ -46,16 +46,36 @@ def script(path: Path, body: str) -> Path:
 def test_without_a_python_that_is_new_enough_it_says_so(make: Make, tmp_path: Path) -> None:
     done = make("install", "PYTHON=")
     assert done.returncode != 0
-    assert "Python 3.11 or newer" in done.stderr
+    assert "Python 3.11 to 3.14" in done.stderr
     assert not (tmp_path / ".venv").exists()
 
 
-def test_an_older_python_is_refused_by_name(make: Make, tmp_path: Path) -> None:
-    older = script(tmp_path / "python-of-yesterday", "exit 1")
-    done = make("install", f"PYTHON={older}")
+def python_of(path: Path, *version: int, body: str = "") -> Path:
+    """A Python that runs one-liners and takes itself for one of this version."""
+    posing = f"import sys; sys.version_info = {version}; exec(sys.argv[1])"
+    return script(path, f'{body}\ntest "$1" = -c && exec {sys.executable} -c "{posing}" "$2"\n:')
+
+
+@pytest.mark.parametrize("version", [(3, 10, 9), (3, 14, 1), (3, 15, 0)])
+def test_a_python_that_does_not_suit_is_refused_by_name(
+    make: Make, tmp_path: Path, version: tuple[int, ...]
+) -> None:
+    other = python_of(tmp_path / "another-python", *version)
+    done = make("install", f"PYTHON={other}")
     assert done.returncode != 0
-    assert f"{older} is older than Python 3.11" in done.stderr
+    assert f"{other} is no Python from 3.11 to 3.14" in done.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+def test_the_first_python_that_suits_is_taken(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python_of(tmp_path / "python3", 3, 15, 0)
+    python_of(tmp_path / "python3.14", 3, 14, 1)
+    python_of(tmp_path / "python3.13", 3, 13, 5)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    done = make("install")
+    assert "Making .venv with python3.13." in done.stdout
 
 
 def test_a_python_without_venv_is_told_from_one_that_works(make: Make, tmp_path: Path) -> None:
@@ -100,6 +120,37 @@ def test_nothing_is_installed_twice_until_the_dependencies_change(
     os.utime(tmp_path / "pyproject.toml", (later, later))
     assert make("install").returncode == 0
     assert len(calls.read_text().splitlines()) == 3
+
+
+def test_a_venv_that_was_moved_or_whose_python_is_another_is_made_anew(
+    make: Make, tmp_path: Path
+) -> None:
+    def python(*version: int) -> Path:
+        body = 'case "$*" in *venv*) mkdir -p .venv/bin; rm -f .venv/.installed*; '
+        body += 'cp "$0" .venv/bin/python; exit;; *install*) echo "$@" >> calls;; esac'
+        return python_of(tmp_path / "py", *version, body=body)
+
+    def installs() -> str:
+        done = make("install", "PYTHON=./py")
+        assert done.returncode == 0, done.stderr
+        return done.stdout.partition("\n")[0]
+
+    python(3, 11, 4)
+    assert installs() == "Making .venv with ./py."
+    assert "Nothing to be done" in installs()
+
+    stamp = tmp_path / ".venv" / ".installed"
+    elsewhere = stamp.read_text().replace(str(tmp_path), "/elsewhere")
+    stamp.write_text(elsewhere)
+    assert make("install", "PYTHON=").returncode != 0
+    assert installs() == "Making .venv with ./py."
+    assert "Nothing to be done" in installs()
+
+    upgraded = python(3, 12, 0)
+    shutil.copy(upgraded, tmp_path / ".venv" / "bin" / "python")
+    assert installs() == "Making .venv with ./py."
+    assert "Nothing to be done" in installs()
+    assert len((tmp_path / "calls").read_text().splitlines()) == 3
 
 
 def test_what_a_first_user_is_told_fits_80_columns(make: Make, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 import zipfile
 from collections.abc import Iterator
@@ -22,14 +23,18 @@ ROOT = Path(__file__).parent.parent.parent
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built without a network."""
-    folder = tmp_path_factory.mktemp("wheel")
+    return built("wheel", tmp_path_factory.mktemp("wheel"))
+
+
+def built(kind: str, folder: Path) -> Path:
+    """What `python -m build` makes of the repository: a "wheel", or an "sdist"."""
     subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT],
+        [sys.executable, "-m", "build", f"--{kind}", "--no-isolation", "--outdir", folder, ROOT],
         check=True,
         capture_output=True,
     )
-    (wheel,) = folder.glob("sdtui-*.whl")
-    return wheel
+    (archive,) = folder.iterdir()
+    return archive
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +83,21 @@ def test_the_wheel_holds_the_package_its_styles_and_its_model(wheel: Path) -> No
     assert styles | package <= names
     others = {name for name in names - styles - package if ".dist-info/" not in name}
     assert others == set()
-    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+    for notice in ("LICENSE", "sdtui/models/pocket/LICENSES.txt"):
+        assert any(name.endswith(f".dist-info/licenses/{notice}") for name in names)
 
 
 def test_the_wheel_s_style_sheets_are_the_repositorys(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         for name in files_below("styles"):
             assert archive.read(f"sdtui/{name}") == (ROOT / name).read_bytes()
+
+
+def test_the_sdist_holds_what_a_wheel_is_built_of_and_nothing_else(tmp_path: Path) -> None:
+    with tarfile.open(built("sdist", tmp_path)) as archive:
+        names = {member.name.partition("/")[2] for member in archive.getmembers()}
+    texts = {"README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", "PKG-INFO", ".gitignore"}
+    assert names == files_below("sdtui") | files_below("styles") | texts
 
 
 @pytest.mark.usefixtures("stopped_afterwards")
