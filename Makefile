@@ -54,8 +54,7 @@ run: install
 # In one process more than there are cores, for many a test waits for a child, and four at most;
 # ARGS="-n 0" runs all in one.
 test: $(DEV_INSTALLED)
-	@cores=$$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN); \
-		$(BIN)/python -m pytest -n $$((cores + 1)) --maxprocesses 4 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 test-terminals: $(DEV_INSTALLED) terminals
 	@$(BIN)/python -m pytest -rs tests/terminals $(ARGS)

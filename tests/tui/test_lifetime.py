@@ -168,11 +168,7 @@ def test_a_terminal_that_is_asked_nothing_is_not_asked_when_it_changes_either() 
 
 def test_a_large_picture_is_painted_and_then_nothing_more() -> None:
     noise = "lambda size, sharpness: random.Random(size).randbytes(size * size * 3)"
-    program = (
-        "import random\nfrom tests.tui import fake_engine\n"
-        f"from sdtui.tui.widgets.status_bar import StatusBar\nfake_engine.disc = {noise}\n"
-        "StatusBar.note.__defaults__ = (2.0,)\n"
-    )
+    program = f"import random\nfrom tests.tui import fake_engine\nfake_engine.disc = {noise}\n"
     command = [sys.executable, "-c", program + WITH_A_FAKE_ENGINE]
     with Terminal(command, columns=200, lines=60, answers=True) as terminal:
         terminal.wait_for("ready")
@@ -183,7 +179,7 @@ def test_a_large_picture_is_painted_and_then_nothing_more() -> None:
         before = len(terminal.output)
         terminal.send(RENDERER)
         terminal.wait_for("pictures as quadrant")
-        # The note goes after two seconds in which nothing else is to be painted.
+        # The note goes after five seconds in which nothing else is to be painted.
         terminal.wait_for(lambda text: "pictures as" not in text)
         assert len(terminal.output) - before < 1_000_000
 

@@ -79,6 +79,8 @@ def screen(state: str, *, light: bool = False) -> tuple[SdtuiApp, Callable[[Pilo
         app.main.panel.settings.values["seed"] = 42
         if light:
             app.action_toggle_theme()
+        await stage.until_shown("ready")
+        app.main._load_model()
         await stage.until_shown("model ready")
         await stage.until_shown("77")
         await stage.press(*keys)
