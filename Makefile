@@ -51,8 +51,7 @@ install: $(INSTALLED)
 run: install
 	@$(BIN)/python -m sdtui $(ARGS)
 
-# In one process more than there are cores, for many a test waits for a child, and four at most;
-# ARGS="-n 0" runs all in one.
+# In a few processes, each with children of its own; ARGS="-n 0" runs all in one.
 test: $(DEV_INSTALLED)
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
