@@ -85,6 +85,7 @@ class Terminal:
         answers: bool = False,
     ) -> None:
         self._answers = _ANSWERS if answers else {}
+        self._kept: list[bytes] | None = None
         self._screen = _Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         self.output = b""
@@ -150,6 +151,15 @@ class Terminal:
         """Take output again."""
         self._control_flow(termios.TCOON)
 
+    def keep_answers(self) -> None:
+        """Answer no more questions, as while they are on a slow way, until `give_answers`."""
+        self._kept = []
+
+    def give_answers(self) -> None:
+        """Answer what was asked meanwhile, and at once from here on."""
+        kept, self._kept = self._kept, None
+        os.write(self._ours, b"".join(kept or []))
+
     def _control_flow(self, action: int) -> None:
         theirs = os.open(self._name, os.O_RDWR | os.O_NOCTTY)
         termios.tcflow(theirs, action)
@@ -198,7 +208,10 @@ class Terminal:
         window = self._tail + data
         for question, answer in self._answers.items():
             for _ in range(window.count(question) - self._tail.count(question)):
-                os.write(self._ours, answer)
+                if self._kept is None:
+                    os.write(self._ours, answer)
+                else:
+                    self._kept.append(answer)
         self._tail = window[-16:]
         self.output += data
         self._stream.feed(data)

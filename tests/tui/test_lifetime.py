@@ -16,6 +16,7 @@ from sdtui.tui.stylesheets import styles_dir
 from sdtui.tui.terminal_answers import CELL_SIZE_QUERY, DEVICE_ATTRIBUTES_QUERY, KITTY_QUERY
 from tests.terminal import Terminal
 from tests.tui.lives.interfaces import (
+    CHANGE_THEME,
     FAIL,
     GENERATE,
     QUIT,
@@ -182,6 +183,20 @@ def test_a_large_picture_is_painted_and_then_nothing_more() -> None:
         # The note goes after five seconds in which nothing else is to be painted.
         terminal.wait_for(lambda text: "pictures as" not in text)
         assert len(terminal.output) - before < 1_000_000
+
+
+def test_what_changed_while_the_terminal_was_late_is_painted_when_it_has_come_so_far() -> None:
+    with with_a_fake_engine() as terminal:
+        terminal.wait_for("ready")
+        terminal.keep_answers()
+        # Worth a question, whose answer is then late.
+        terminal.send(CHANGE_THEME)
+        terminal.watch(0.5)
+        terminal.send("1")
+        terminal.watch(0.5)
+        assert "a red apple1" not in terminal.text
+        terminal.give_answers()
+        terminal.wait_for("a red apple1")
 
 
 def test_the_terminal_is_asked_nothing_before_its_input_is_raw() -> None:
