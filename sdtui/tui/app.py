@@ -197,10 +197,9 @@ class SdtuiApp(TypedInOrder[None]):
         if self._missed_a_paint:
             self._missed_a_paint = False
             self.refresh()
-        else:
-            # The end of a batch (Textual 8.2.8) wakes the application alone, which paints nothing.
-            for screen in self.screen_stack:
-                screen.check_idle()
+        # The end of a batch (Textual 8.2.8) wakes the application alone, which paints nothing.
+        for screen in self.screen_stack:
+            screen.check_idle()
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Textual forgets some of what is to be painted during a batch, such as a new layout."""
