@@ -1,9 +1,9 @@
 """What a training run is made of: sizes, budgets and rates, as named recipes.
 
 `toy` runs in seconds, `cpu` in two to three hours on two cores, `cpu-styles` in less than two hours
-from the weights of `cpu`, `cpu-things` in an hour and a half from weights that know its first 300
-things, `h100` in about twenty minutes on one GPU. `toy-compiled` tries what the last three have
-more than `cpu`: torch.compile and bfloat16.
+from the weights of `cpu`, `cpu-300`, `cpu-350` and `cpu-400` in an hour and a half each from the
+weights of the one before, `h100` in about twenty minutes on one GPU. `toy-compiled` tries what all
+but `toy` and `cpu` have more: torch.compile and bfloat16.
 """
 
 from __future__ import annotations
@@ -146,6 +146,23 @@ CPU_STYLES = Recipe(
     compile=True,
 )
 
+
+def more_things(most: int, *, minutes: float, stages: tuple[int, ...]) -> Recipe:
+    """`cpu-400` and its like: a few more things for weights that have been through `stages`."""
+    return replace(
+        CPU_STYLES,
+        name=f"cpu-{most}",
+        most=most,
+        stages=stages,
+        diffusion=replace(
+            CPU_STYLES.diffusion,
+            minutes=minutes,
+            learning_rate=5e-4,
+            text_learning_rate=3e-4,
+        ),
+    )
+
+
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
@@ -159,15 +176,9 @@ RECIPES: dict[str, Recipe] = {
             threads=1,
         ),
         CPU_STYLES,
-        replace(
-            CPU_STYLES,
-            name="cpu-things",
-            most=350,
-            stages=(261, 300),
-            diffusion=replace(
-                CPU_STYLES.diffusion, minutes=80, learning_rate=5e-4, text_learning_rate=3e-4
-            ),
-        ),
+        more_things(300, minutes=87, stages=(261,)),
+        more_things(350, minutes=80, stages=(261, 300)),
+        more_things(400, minutes=85, stages=(261, 300, 350)),
         Recipe(
             name="h100",
             vae=VAERecipe(minutes=4.5, batch_size=512, whole_pictures=0.5, ema_decay=0.999),

@@ -106,8 +106,14 @@ class Score:
 
 def score(things: Things, answers: Mapping[int, str]) -> Score:
     """What the answers are worth."""
-    # The tags are the everyday words that emojibase files the thing under.
-    judge = Judge(words_for(things, with_tags=True).spoken)
+    # The tags are the everyday words that emojibase files the thing under, whether captions use
+    # them or not.
+    words = words_for(things, with_tags=True)
+    called = [list(spoken) for spoken in words.spoken]
+    for tag, rows in words.held_out_tags.items():
+        for row in rows:
+            called[row].append(tag)
+    judge = Judge(called)
     result = Score()
     for number, row in enumerate(order(things), start=1):
         answer = answers.get(number, "")

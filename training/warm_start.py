@@ -2,8 +2,9 @@
 
 Writes the checkpoints that a run of the same sizes would have left, less its optimizers' moments,
 in place of what the run's folder holds, so that `python -m training.train NAME --resume --only
-diffusion` trains what is exported further. The weights have to know what the recipe begins from:
-the things that its `stages` end with, or all of its own. It may have more styles and places.
+diffusion` trains what is exported further. The weights have to know what the recipe begins from: as
+many things as its `stages` end with, or all of its own where it has none. It may have more styles
+and places.
 """
 
 from __future__ import annotations

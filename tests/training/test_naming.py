@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import string
+
 import pytest
 import torch
 
 from training.naming import Judge, order, read_answers, score
 from training.pictures import Things
+from training.words import words_for
 
 NAMES = ("red apple", "fox", "automobile")
 THINGS = Things(
@@ -89,3 +92,15 @@ def test_all_but_what_is_named_exactly_is_told_with_what_was_answered() -> None:
         f"{numbers['automobile']} automobile: no answer",
     }
     assert score(THINGS, {numbers["automobile"]: "a car"}).right == 1
+
+
+def test_a_tag_that_no_caption_uses_is_an_answer_as_well() -> None:
+    letters = string.ascii_lowercase
+    names = tuple(f"thing {letter}" for letter in letters)
+    tags = tuple((f"first {letter * 3}", f"other {letter * 3}") for letter in letters)
+    things = Things(torch.zeros(len(names), 4, 8, 8, dtype=torch.uint8), names, (), tags)
+    assert words_for(things, with_tags=True).held_out_tags
+    for which in range(2):
+        answers = {n: tags[row][which] for n, row in enumerate(order(things), start=1)}
+        result = score(things, answers)
+        assert (result.right, result.by_last_word) == (len(names), [])
