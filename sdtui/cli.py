@@ -54,13 +54,16 @@ def main(arguments: list[str] | None = None) -> int:
 def _run_interface() -> int:
     from sdtui.commands.terminal import require_terminal
     from sdtui.params import wanted_dtype
+    from sdtui.paths import data_dir
     from sdtui.tui.link import byte_limit
     from sdtui.tui.renderers.choice import wanted_renderer
 
+    # What is wrong in the environment is said before the screen is taken.
     require_terminal()
     wanted_renderer()
     wanted_dtype()
     byte_limit()
+    data_dir()
     code = launch()
     if code is not None:
         return code
@@ -161,8 +164,8 @@ def _report_defect(error: Exception) -> int:
     from sdtui.diffusion.redaction import redact
     from sdtui.paths import log_dir
 
-    log = log_dir() / "crash.log"
     try:
+        log = log_dir() / "crash.log"
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Prompts and paths may stand in it, so it is the user's alone.
         log.unlink(missing_ok=True)
@@ -170,6 +173,8 @@ def _report_defect(error: Exception) -> int:
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(redact("".join(traceback.format_exception(error))))
         remedy = f"The engine goes on. The details are in {log}: please report them."
+    except SdtuiError as refusal:
+        remedy = f"Its details could not be written. {refusal}"
     except OSError as refusal:
         remedy = f"Its details could not be written to {log}: {refusal.strerror}."
     what = redact(f"{type(error).__name__}: {error}")

@@ -1,4 +1,7 @@
-"""Where things live. `SDTUI_HOME` gathers everything under one folder."""
+"""Where things live. `SDTUI_HOME` gathers everything under one folder.
+
+All that asks for a place raises `ParameterError` where `SDTUI_HOME` names none.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,12 @@ from pathlib import Path
 
 import platformdirs
 
-from sdtui.errors import EngineError
+from sdtui.errors import EngineError, ParameterError
 
 PICTURE_NAMES_VARIABLE = "SDTUI_PICTURE_NAMES"
 
 _APP = "sdtui"
+_HOME_VARIABLE = "SDTUI_HOME"
 _LONGEST_SOCKET_PATH = 100
 """A Unix socket's path holds 108 bytes on Linux and 104 on macOS."""
 
@@ -33,15 +37,25 @@ not among them: it passes over a path that is relative."""
 
 
 def _home() -> Path | None:
-    home = os.environ.get("SDTUI_HOME")
-    return Path(home).expanduser().absolute() if home else None
+    home = os.environ.get(_HOME_VARIABLE)
+    if not home:
+        return None
+    try:
+        return Path(home).expanduser().absolute()
+    except RuntimeError:
+        reason = "is in the home folder of a user who is not known here"
+    except OSError as error:
+        reason = f"is in the working folder, which cannot be told: {error.strerror}"
+    raise ParameterError(
+        _HOME_VARIABLE, f"{home!r} {reason}", "Set it to the whole path of a folder, from / on."
+    )
 
 
 def environment_from_anywhere() -> dict[str, str]:
     """The environment for a process that works in another folder: it finds the same places."""
     environment = dict(os.environ)
     if home := _home():
-        environment["SDTUI_HOME"] = str(home)
+        environment[_HOME_VARIABLE] = str(home)
     for name in _OTHERS_VARIABLES:
         value = environment.get(name, "")
         # Its reader makes a path from the root of what begins with a home or another variable.

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sdtui import paths
-from sdtui.errors import EngineError
+from sdtui.errors import EngineError, ParameterError
 
 
 def mode(path: Path) -> int:
@@ -47,6 +47,20 @@ def test_a_relative_home_means_the_same_after_a_change_of_folder(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SDTUI_HOME", "here")
     assert paths.images_dir() == tmp_path / "here" / "images"
+
+
+def test_a_home_of_nobody_and_one_in_a_folder_that_is_gone_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for home, reason in (("~nosuchuser/x", "user who is not known"), ("here", "working folder")):
+        monkeypatch.setenv("SDTUI_HOME", home)
+        with pytest.raises(ParameterError, match=reason) as caught:
+            paths.socket_path()
+        assert (caught.value.field, home in caught.value.title) == ("SDTUI_HOME", True)
+        assert "whole path" in caught.value.remedy
 
 
 def test_another_process_finds_the_same_places_from_another_folder(

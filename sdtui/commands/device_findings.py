@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from sdtui.commands.finding import BROKEN, GIGABYTE, OK, WARN, Finding
+from sdtui.engine.visible_devices import visible_devices
 
 _TORCH_SECONDS = 120
 
@@ -27,17 +28,30 @@ def devices() -> list[Finding]:
     if probe.returncode:
         return [_failed(_reason(probe.stderr) or f"exit code {probe.returncode}")]
     answer = json.loads(probe.stdout.splitlines()[-1])
-    build = f"with {answer['cuda']}" if answer["cuda"] else "CPU build"
+    build = f"with {answer['build']}" if answer["build"] else "CPU build"
     found = [Finding("torch", OK, f"{answer['version']}, {build}, {answer['threads']} threads")]
     found += map(_gpu, answer["devices"])
     if not answer["devices"]:
-        remedy = "pocket draws on the CPU in seconds; Stable Diffusion 1.5 takes minutes a picture."
-        if shutil.which("nvidia-smi"):
-            why = "does not suit its driver" if answer["cuda"] else "is a CPU build"
-            remedy = f"nvidia-smi is there, and this torch {why}: install the one for CUDA."
-            remedy += " See pytorch.org."
-        found.append(Finding("gpu", WARN, "none that torch can use", remedy))
+        found.append(_no_gpu(answer["build"]))
     return found
+
+
+def _no_gpu(build: str) -> Finding:
+    value = "none that torch can use"
+    remedy = "pocket draws on the CPU in seconds; Stable Diffusion 1.5 takes minutes a picture."
+    hiding = [
+        f"{name}={shown}"
+        for name, shown in visible_devices().items()
+        if name.endswith("_VISIBLE_DEVICES")
+    ]
+    if build and hiding:
+        value += f", under {' and '.join(hiding)}"
+        remedy = "That may hide what is there: unset it, and look again."
+    elif shutil.which("nvidia-smi"):
+        why = "does not suit its driver" if build else "is a CPU build"
+        remedy = f"nvidia-smi is there, and this torch {why}: install the one for CUDA."
+        remedy += " See pytorch.org."
+    return Finding("gpu", WARN, value, remedy)
 
 
 def _failed(reason: str) -> Finding:

@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from sdtui.commands import findings
-from sdtui.commands.terminal import color_count
+from sdtui.commands.terminal import color_count, lacking_terminal
+from sdtui.errors import SdtuiError
 from sdtui.text import clean
 
 _COLORS = {findings.OK: "32", findings.WARN: "33", findings.BROKEN: "31"}
@@ -23,13 +24,17 @@ def doctor(
     """Check this machine: torch, devices, memory, terminal, engine, history, folders, models."""
     found = []
     for check in findings.CHECKS:
-        for finding in check():
+        try:
+            told = check()
+        except SdtuiError as error:
+            told = [findings.Finding(check.__name__, findings.BROKEN, *findings.said(error))]
+        for finding in told:
             found.append(finding)
             if not as_json:
                 _print(finding)
     if as_json:
         print(json.dumps([asdict(finding) for finding in found], indent=2))
-    elif sys.stdin.isatty() and sys.stdout.isatty():
+    elif not lacking_terminal():
         from sdtui.commands.sample_pictures import print_samples
         from sdtui.commands.terminal_answers import ask_terminal
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pwd
 import re
 import shutil
 import sqlite3
@@ -17,6 +18,8 @@ from sdtui.errors import SdtuiError
 from sdtui.protocol.events import EngineStatus
 
 _MEGABYTE = 10**6
+_LOGIND_SECONDS = 5.0
+_KILLING = ("KillUserProcesses", "KillExcludeUsers", "KillOnlyUsers")
 
 
 def engine() -> list[Finding]:
@@ -55,7 +58,7 @@ def _running(status: EngineStatus) -> list[Finding]:
             "Once: loginctl enable-linger. Then sdtui engine stop, and systemd-run --scope --user"
             " sdtui."
         )
-        value = "logind ends it at logout (KillUserProcesses=yes)"
+        value = "logind ends it at logout (KillUserProcesses, KillOnlyUsers)"
         found.append(Finding("engine", WARN, value, remedy))
     return found
 
@@ -64,29 +67,41 @@ def _ends_with_its_session(pid: int) -> bool:
     """Whether logind ends the process with the login session that it was started in."""
     try:
         groups = Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except (OSError, KeyError):
         return False
     if not re.search(r"/session-[^/]*\.scope", groups) or shutil.which("loginctl") is None:
         return False
-    # Without a session, it tells of the manager.
-    asked = subprocess.run(
-        ["loginctl", "show-session", "--property=KillUserProcesses"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return asked.stdout.strip() == "KillUserProcesses=yes"
+    try:
+        # Without a session, it tells of the manager.
+        asked = subprocess.run(
+            ["loginctl", "show-session", *(f"--property={name}" for name in _KILLING)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_LOGIND_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    # A list that is empty may be left out. Where none are spared by name, root is.
+    told = dict(line.partition("=")[::2] for line in asked.stdout.splitlines())
+    kills, spared, only = (told.get(name, "") for name in _KILLING)
+    if user in (spared.split() or ["root"]):
+        return False
+    return user in only.split() if only else kills == "yes"
 
 
 def history() -> list[Finding]:
     """The file of the queue and of past jobs, and whether it is whole. It is only read."""
-    from sdtui.history.database import Database, usual_path
+    from sdtui.history.database import Database, HistoryDamagedError, usual_path
 
     path = usual_path()
     try:
         with closing(Database.open_to_read()) as database:
             damage = "" if database.is_sound() else "SQLite finds faults in it"
+    except HistoryDamagedError as error:
+        return [Finding("history", BROKEN, *said(error))]
     except SdtuiError as error:
         remedy = f"The next engine mends {path}, or says why not: move it away to begin anew."
         return [Finding("history", WARN, said(error)[0], remedy)]

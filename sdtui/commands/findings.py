@@ -1,4 +1,7 @@
-"""What `sdtui doctor` looks at. Each check returns findings and raises nothing."""
+"""What `sdtui doctor` looks at. Each check returns findings.
+
+None raises anything but the `SdtuiError` about an SDTUI_HOME that leads nowhere.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from sdtui import paths
 from sdtui.commands.device_findings import devices
 from sdtui.commands.engine_findings import engine, history
 from sdtui.commands.finding import BROKEN, GIGABYTE, OK, WARN, Finding, said
-from sdtui.commands.terminal import color_count
+from sdtui.commands.terminal import color_count, lacking_terminal
 from sdtui.errors import SdtuiError
 from sdtui.history.naming import NameTemplate
 
@@ -67,24 +70,27 @@ def terminal(environment: Mapping[str, str] = os.environ) -> list[Finding]:
     elif term in ("", "dumb", "unknown"):
         found = [Finding("terminal", WARN, f"TERM={term}", "Set TERM, or: sdtui generate.")]
     else:
-        columns, lines = shutil.get_terminal_size()
+        # As the interface has it: COLUMNS and LINES, where they are exported, do not follow it.
+        size = os.get_terminal_size(sys.stdout.fileno())
+        columns, lines = size if all(size) else shutil.get_terminal_size()
         small = columns < 60 or lines < 20
         remedy = "The interface wants 80 by 24, and at least 60 by 20." if small else ""
         value = f"{term}, {columns}×{lines}"
         found = [Finding("terminal", WARN if small else OK, value, remedy)]
-    return [*found, _colors(environment), *_graphics(found[0]), _link(environment)]
+    return [*found, _colors(environment), *_graphics(), _link(environment)]
 
 
-def _graphics(terminal: Finding) -> list[Finding]:
+def _graphics() -> list[Finding]:
     """What the terminal was asked and has answered, and the renderer that comes of it."""
     from sdtui.commands.terminal_answers import PATIENCE_SECONDS, ask_terminal
     from sdtui.tui.renderers.choice import AUTO, RendererChoice, available, wanted_renderer
+    from sdtui.tui.terminal_answers import questions
 
     try:
         wanted = wanted_renderer()
     except SdtuiError as error:
         return [Finding("renderer", WARN, *said(error))]
-    if terminal.value == "none":
+    if lacking_terminal():
         return []
     answers, seconds = ask_terminal()
     choice = RendererChoice(wanted, answers)
@@ -92,8 +98,11 @@ def _graphics(terminal: Finding) -> list[Finding]:
     by = AUTO if wanted == AUTO else "as SDTUI_RENDERER says"
     others = [other for other in available(answers) if other != name]
     renderer = Finding("renderer", OK, f"{name} ({by}); also {', '.join(others)}")
+    if not questions(os.environ):
+        value = "not asked: this terminal prints what it does not know"
+        return [Finding("graphics", OK, value), renderer]
     if not answers.is_complete:
-        value = f"no answer within {PATIENCE_SECONDS:.0f} s, so half blocks"
+        value = f"no answer within {PATIENCE_SECONDS:.0f} s"
         return [Finding("graphics", WARN, value, "Name a renderer: sdtui --renderer."), renderer]
     cell = "{}×{} pixels".format(*answers.cell) if answers.cell else "unknown"
     told = (

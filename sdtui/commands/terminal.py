@@ -10,23 +10,27 @@ from sdtui.errors import TerminalError
 from sdtui.text import clean
 
 
+def lacking_terminal() -> str:
+    """Why nothing but plain text can be shown here; empty where a full-screen interface can run."""
+    term = os.environ.get("TERM", "")
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return "Its input or output is not a terminal."
+    if term in ("", "dumb", "unknown"):
+        return f"TERM is {clean(term)!r}." if term else "TERM is not set."
+    return ""
+
+
 def require_terminal() -> None:
     """Raise `TerminalError` unless a full-screen interface can run here.
 
     Textual sends full-screen codes into a pipe or a dumb terminal all the same, and never ends.
     """
-    term = os.environ.get("TERM", "")
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        where = "Its input or output is not a terminal."
-    elif term in ("", "dumb", "unknown"):
-        where = f"TERM is {clean(term)!r}." if term else "TERM is not set."
-    else:
-        return
-    raise TerminalError(
-        "The interface needs a terminal",
-        where,
-        'Without one: sdtui generate "a red apple" -o apple.png',
-    )
+    if where := lacking_terminal():
+        raise TerminalError(
+            "The interface needs a terminal",
+            where,
+            'Without one: sdtui generate "a red apple" -o apple.png',
+        )
 
 
 def color_count(environment: Mapping[str, str]) -> int:

@@ -11,7 +11,8 @@ from typing import Any
 def main() -> None:
     """Print torch's version, its threads and its devices with their memory in bytes.
 
-    `trouble` is why a device cannot be used now, `lacks` what torch has no code for.
+    `build` is what it is made for beside the CPU, `trouble` why a device cannot be used now,
+    `lacks` what torch has no code for.
     """
     import torch
 
@@ -25,7 +26,7 @@ def main() -> None:
         json.dumps(
             {
                 "version": torch.__version__,
-                "cuda": torch.version.cuda or torch.version.hip or "",
+                "build": _build(torch.version.cuda, torch.version.hip),
                 "threads": torch.get_num_threads(),
                 "devices": devices,
             }
@@ -44,11 +45,20 @@ def is_built_for(capability: tuple[int, int], architectures: Iterable[str]) -> b
         if known is None:
             continue
         built = (int(known[2]), int(known[3]))
-        if built == capability or (known[1] == "compute" and built < capability):
+        if built == capability:
             return True
-        if not known[4] and built[0] == capability[0] and built < capability:
+        if known[4] or built > capability:
+            continue
+        if known[1] == "compute" or built[0] == capability[0]:
             return True
     return False
+
+
+def _build(cuda: str | None, hip: str | None) -> str:
+    if hip:
+        # Behind these two numbers, HIP counts otherwise than ROCm.
+        return f"ROCm {'.'.join(hip.split('.')[:2])}"
+    return f"CUDA {cuda}" if cuda else ""
 
 
 def _cuda_device(index: int) -> dict[str, Any]:

@@ -92,7 +92,8 @@ class Database:
         """The database as it stands, to be read and not changed; an empty one where there is none.
 
         Nobody need own it, and whoever does goes on. Raises `HistoryUnreadableError` for a schema
-        of another version, for changes that a killed owner left half made, and for a damaged file.
+        of another version and for changes that a killed owner left half made, and
+        `HistoryDamagedError` for a file that is none of SQLite's.
         """
         path = path or usual_path()
         address = f"{path.absolute().as_uri()}?mode=ro"
@@ -111,6 +112,8 @@ class Database:
                     return cls(connection)
                 reason = "Its schema is of another version."
             except (OSError, sqlite3.Error) as error:
+                if isinstance(error, sqlite3.DatabaseError) and _is_damage(error):
+                    raise _damaged(path, error) from error
                 reason = str(error)
         raise HistoryUnreadableError("The history cannot be read", f"{path}: {reason}")
 
@@ -130,7 +133,7 @@ class Database:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
             if isinstance(error, sqlite3.DatabaseError) and _is_damage(error):
-                raise self._damaged(error) from error
+                raise _damaged(self._file(), error) from error
             if isinstance(error, sqlite3.OperationalError):
                 raise self._unwritable(error) from error
             raise
@@ -141,15 +144,8 @@ class Database:
             return self.connection.execute(query, values).fetchall()
         except sqlite3.DatabaseError as error:
             if _is_damage(error):
-                raise self._damaged(error) from error
+                raise _damaged(self._file(), error) from error
             raise
-
-    def _damaged(self, error: sqlite3.DatabaseError) -> HistoryDamagedError:
-        return HistoryDamagedError(
-            "The history cannot be read",
-            f"{self._file()}: {error}.",
-            "While no engine runs, move the file away to begin anew.",
-        )
 
     def _unwritable(self, error: sqlite3.OperationalError) -> HistoryUnwritableError:
         """Why a change was refused, and what helps."""
@@ -201,6 +197,14 @@ def _is_damage(error: sqlite3.DatabaseError) -> bool:
         # Python itself finds text that is no text, and has no code for that.
         return isinstance(error, sqlite3.OperationalError)
     return code & 0xFF in _DAMAGE
+
+
+def _damaged(path: str | Path, error: sqlite3.DatabaseError) -> HistoryDamagedError:
+    return HistoryDamagedError(
+        "The history cannot be read",
+        f"{path}: {error}.",
+        "While no engine runs, move the file away to begin anew.",
+    )
 
 
 def usual_path() -> Path:

@@ -30,6 +30,9 @@ CELL_SIZE_QUERY = "\x1b[16t"
 DEVICE_ATTRIBUTES_QUERY = "\x1b[c"
 """Every terminal answers this, so it comes last: what has not been answered by then will not be."""
 
+_PRINTING = ("", "dumb", "unknown", "linux")
+"""What these do not know, they print."""
+
 _MULTIPLEXER = "tmux"
 
 _SIXEL = "4"
@@ -86,7 +89,8 @@ class TerminalAnswered(Message):
 
 def questions(environment: Mapping[str, str]) -> str:
     """What every terminal is asked, in one piece; nothing where it prints what it does not know."""
-    if environment.get("TERM") == "linux" or environment.get("TERM_PROGRAM") == "Apple_Terminal":
+    term = environment.get("TERM", "")
+    if term in _PRINTING or environment.get("TERM_PROGRAM") == "Apple_Terminal":
         return ""
     return NAME_QUERY + CELL_SIZE_QUERY + DEVICE_ATTRIBUTES_QUERY
 

@@ -153,6 +153,27 @@ def test_a_defect_does_not_give_the_hubs_token_away(
     assert "hf_abcdefgh" not in told
 
 
+def test_a_home_that_leads_nowhere_is_no_defect_and_hides_none(
+    sdtui: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDTUI_HOME", "~nosuchuser/x")
+    monkeypatch.setattr("sdtui.commands.terminal.require_terminal", lambda: None)
+    monkeypatch.setattr(cli, "launch", lambda: 0)
+    for arguments in ([], ["models"]):
+        outcome = sdtui(*arguments)
+        assert outcome.code == 2
+        assert outcome.err.startswith("sdtui: SDTUI_HOME: '~nosuchuser/x' is in the home folder")
+
+    def broken(arguments: list[str]) -> int:
+        raise ZeroDivisionError("no parts")
+
+    monkeypatch.setattr(cli, "_run_command", broken)
+    outcome = sdtui("models")
+    assert outcome.code == 1
+    assert "ZeroDivisionError: no parts" in outcome.err
+    assert "could not be written. SDTUI_HOME: '~nosuchuser/x'" in outcome.err
+
+
 def test_models_lists_the_bundled_one_first(sdtui: Callable) -> None:
     lines = sdtui("models").out.splitlines()
     assert lines[0].split() == ["pocket", "128×128"]

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -62,6 +63,39 @@ def test_a_terminal_is_asked_what_it_shows_and_shows_a_picture_in_each_way() -> 
     assert b"\x1bP0;1;0q" in terminal.output
 
 
+def test_a_terminal_that_obeys_nothing_is_asked_nothing_and_shown_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_torch(tmp_path, monkeypatch, "cuda = Some(is_available=lambda: False)")
+    with Terminal([*SDTUI, "doctor"], env={"TERM": "dumb"}) as terminal:
+        assert terminal.wait_for_exit() == 0
+    assert b"TERM=dumb" in terminal.output
+    assert b"\x1b" not in terminal.output
+    assert b"\nhalf" not in terminal.output
+    assert b"graphics" not in terminal.output
+
+
+def test_a_terminal_that_prints_questions_is_not_said_to_have_left_one_unanswered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_torch(tmp_path, monkeypatch, "cuda = Some(is_available=lambda: False)")
+    with Terminal([*SDTUI, "doctor"], columns=130, lines=90, env={"TERM": "linux"}) as terminal:
+        assert terminal.wait_for_exit() == 0
+    assert b"\x1b[c" not in terminal.output
+    assert "not asked: this terminal prints" in terminal.text
+    assert "no answer" not in terminal.text
+    assert b"\nhalf" in terminal.output
+
+
+def test_the_terminals_size_is_its_own_whatever_the_shell_exports() -> None:
+    told = "from sdtui.commands.findings import terminal; print(terminal()[0].value)"
+    exported = {"COLUMNS": "40", "LINES": "10"}
+    command = [sys.executable, "-c", told]
+    with Terminal(command, columns=130, lines=90, env=exported, answers=True) as terminal:
+        assert terminal.wait_for_exit() == 0
+    assert "xterm-256color, 130×90" in terminal.text
+
+
 def test_of_a_terminal_that_says_nothing_size_and_colours_are_told_and_it_gets_half_blocks() -> (
     None
 ):
@@ -69,7 +103,8 @@ def test_of_a_terminal_that_says_nothing_size_and_colours_are_told_and_it_gets_h
         assert terminal.wait_for_exit() == 0
     assert "xterm-256color, 130×90" in terminal.text
     assert "24 bits (COLORTERM=truecolor)" in terminal.text
-    assert "no answer within 1 s, so half blocks" in terminal.text
+    assert "no answer within 1 s" in terminal.text
+    assert "half (auto)" in terminal.text
 
 
 def test_a_broken_torch_is_a_finding_and_the_rest_is_still_told(
@@ -85,12 +120,14 @@ def test_a_broken_torch_is_a_finding_and_the_rest_is_still_told(
     assert "model pocket" in outcome.out
 
 
-def has_torch(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str, cuda: str = "") -> None:
+def has_torch(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, body: str, cuda: str = "", hip: str = ""
+) -> None:
     """Let `import torch` find a torch with this build and this `torch.cuda`."""
     (folder / "torch.py").write_text(
         "from types import SimpleNamespace as Some\n"
         "__version__, get_num_threads = '2.13.0', lambda: 2\n"
-        f"version = Some(cuda={cuda!r}, hip=None)\n"
+        f"version = Some(cuda={cuda or None!r}, hip={hip or None!r})\n"
         "backends = Some(mps=Some(is_available=lambda: False))\n"
         f"{body}\n"
     )
@@ -124,7 +161,7 @@ def test_a_gpu_that_is_full_or_that_torch_has_no_code_for_is_told_beside_the_oth
 ) -> None:
     has_torch(tmp_path, monkeypatch, GPUS, cuda="12.8")
     torch, *gpus = findings.devices()
-    assert (torch.name, torch.state) == ("torch", OK)
+    assert torch == Finding("torch", OK, "2.13.0, with CUDA 12.8, 2 threads")
     assert [gpu.state for gpu in gpus] == [OK, WARN, WARN]
     assert gpus[0].value == "cuda:0: GPU 0, 20.0 of 24.0 GB free"
     assert gpus[1].value == "cuda:1: GPU 1, CUDA error: out of memory"
@@ -138,6 +175,7 @@ def test_code_for_a_gpu_runs_on_later_ones_of_its_kind() -> None:
     assert is_built_for((9, 0), ["sm_90a"])
     assert not is_built_for((8, 0), ["sm_86", "sm_75", "compute_90", "gfx90a"])
     assert not is_built_for((9, 1), ["sm_90a"])
+    assert not is_built_for((10, 0), ["compute_90a"])
 
 
 def test_of_a_torch_that_raises_the_exception_is_told(
@@ -156,6 +194,35 @@ def test_a_torch_for_the_cpu_beside_a_gpus_driver_is_said_to_be_one(
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
     gpu = named(findings.devices(), "gpu")
     assert (gpu.state, "this torch is a CPU build" in gpu.remedy) == (WARN, True)
+
+
+def test_a_torch_for_rocm_is_said_to_be_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_torch(tmp_path, monkeypatch, "cuda = Some(is_available=lambda: False)", hip="6.4.43482-0f2")
+    torch = named(findings.devices(), "torch")
+    assert torch.value == "2.13.0, with ROCm 6.4, 2 threads"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "remedy"),
+    [
+        ("CUDA_VISIBLE_DEVICES", "", "unset it"),
+        ("CUDA_VISIBLE_DEVICES", "7", "unset it"),
+        ("CUDA_DEVICE_ORDER", "PCI_BUS_ID", "does not suit its driver"),
+    ],
+)
+def test_the_driver_is_blamed_only_where_no_variable_may_hide_the_gpus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, remedy: str
+) -> None:
+    has_torch(tmp_path, monkeypatch, "cuda = Some(is_available=lambda: False)", cuda="12.8")
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, value)
+    gpu = named(findings.devices(), "gpu")
+    assert (gpu.state, remedy in gpu.remedy) == (WARN, True)
+    assert (f"under {variable}={value}" in gpu.value) == (remedy == "unset it")
 
 
 def test_an_environment_that_has_lost_sdtui_does_not_blame_torch(
@@ -188,8 +255,8 @@ def test_the_history_is_named_and_looked_through(sdtui_home: Path) -> None:
     assert (damaged.state, str(file) in damaged.value) == (BROKEN, True)
     file.write_text("not a database, and long enough to be read as one " * 20)
     (foreign,) = findings.history()
-    assert (foreign.state, str(file) in foreign.value) == (WARN, True)
-    assert "move it away" in foreign.remedy
+    assert (foreign.state, str(file) in foreign.value) == (BROKEN, True)
+    assert "move the file away" in foreign.remedy
 
 
 def test_an_engine_that_sees_other_gpus_is_told(
@@ -203,9 +270,9 @@ def test_an_engine_that_sees_other_gpus_is_told(
     assert told() == ["started with no CUDA_VISIBLE_DEVICES (here CUDA_VISIBLE_DEVICES=1)"]
 
 
-def test_an_engine_that_logind_ends_at_logout_is_told(
-    fake_engine: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def logind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """`logind(program, user, scope)`: what loginctl is, who asks it, and where the engine is."""
     read_text = Path.read_text
     loginctl, its_groups = tmp_path / "loginctl", tmp_path / "groups"
 
@@ -214,17 +281,53 @@ def test_an_engine_that_logind_ends_at_logout_is_told(
 
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr(Path, "read_text", groups)
-    for scope, kills, count in (
-        ("session-3.scope", "yes", 1),
-        ("session-3.scope", "no", 0),
-        ("run-u1.scope", "yes", 0),
-    ):
+
+    def be(program: str, user: str = "ann", scope: str = "session-3.scope") -> None:
         its_groups.write_text(f"0::/user.slice/user-1000.slice/{scope}\n")
-        loginctl.write_text(f"#!/bin/sh\necho KillUserProcesses={kills}\n")
+        loginctl.write_text(f"#!/bin/sh\n{program}\n")
         loginctl.chmod(0o755)
+        monkeypatch.setattr("pwd.getpwuid", lambda _: SimpleNamespace(pw_name=user))
+
+    return be
+
+
+def test_an_engine_that_logind_ends_at_logout_is_told(
+    fake_engine: object, logind: Callable[..., None]
+) -> None:
+    for user, settings, count in (
+        ("ann", {"KillUserProcesses": "yes"}, 1),
+        ("ann", {"KillUserProcesses": "no"}, 0),
+        ("ann", {"KillUserProcesses": "yes", "KillExcludeUsers": "bob ann"}, 0),
+        ("ann", {"KillUserProcesses": "yes", "KillExcludeUsers": "ann", "KillOnlyUsers": "ann"}, 0),
+        ("ann", {"KillUserProcesses": "yes", "KillOnlyUsers": "bob"}, 0),
+        ("ann", {"KillUserProcesses": "no", "KillOnlyUsers": "bob ann"}, 1),
+        ("root", {"KillUserProcesses": "yes"}, 0),
+        ("root", {"KillUserProcesses": "yes", "KillExcludeUsers": "bob"}, 1),
+    ):
+        # It tells only what it is asked for.
+        answers = "".join(
+            f"[ $asked = --property={name} ] && echo '{name}={value}'\n"
+            for name, value in settings.items()
+        )
+        logind(f'for asked in "$@"; do\n{answers}done', user)
         told = [finding for finding in findings.engine() if finding.state == WARN]
-        assert len(told) == count
+        assert len(told) == count, (user, settings)
         assert all("systemd-run --scope --user sdtui" in finding.remedy for finding in told)
+
+
+def test_an_engine_outside_a_login_session_outlives_the_logout(
+    fake_engine: object, logind: Callable[..., None]
+) -> None:
+    logind("echo KillUserProcesses=yes", scope="run-u1.scope")
+    assert all(finding.state == OK for finding in findings.engine())
+
+
+def test_a_logind_that_does_not_answer_is_not_waited_for(
+    fake_engine: object, logind: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sdtui.commands.engine_findings._LOGIND_SECONDS", 0.1)
+    logind("echo KillUserProcesses=yes; exec sleep 60")
+    assert all(finding.state == OK for finding in findings.engine())
 
 
 def test_a_folder_for_pictures_that_cannot_be_written_is_broken(
@@ -250,6 +353,18 @@ def test_a_home_that_is_a_file_is_broken_in_all_that_needs_one(
     for finding in (named(findings.engine(), "engine"), named(findings.folders(), "pictures")):
         assert (finding.state, "SDTUI_HOME" in finding.remedy) == (BROKEN, True)
         assert str(tmp_path / "file") in finding.value
+
+
+def test_a_home_that_leads_nowhere_is_broken_in_all_that_needs_one_and_the_rest_is_told(
+    sdtui: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    has_torch(tmp_path, monkeypatch, "cuda = Some(is_available=lambda: False)")
+    monkeypatch.setenv("SDTUI_HOME", "~nosuchuser/x")
+    outcome = sdtui("doctor", "--json")
+    broken = [finding for finding in json.loads(outcome.out) if finding["state"] == BROKEN]
+    assert outcome.code == 1
+    assert [finding["name"] for finding in broken] == ["engine", "history", "folders", "models"]
+    assert all("SDTUI_HOME: '~nosuchuser/x'" in finding["value"] for finding in broken)
 
 
 def test_a_template_that_makes_no_name_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:

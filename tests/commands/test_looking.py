@@ -149,6 +149,16 @@ def test_a_file_that_cannot_be_opened_is_said_by_the_engine_that_tries(sdtui: Ca
     assert "move the file away to begin anew" in outcome.err
 
 
+def test_what_is_no_database_is_said_without_an_engine(sdtui: Callable) -> None:
+    paths.data_dir().mkdir(mode=0o700, parents=True)
+    history_file().write_text("not a database, and long enough to be read as one " * 20)
+    outcome = sdtui("history")
+    assert outcome.code == EngineError.exit_code
+    assert str(history_file()) in outcome.err
+    assert "move the file away to begin anew" in outcome.err
+    assert no_engine_was_started()
+
+
 def test_an_older_file_is_left_to_an_engine(sdtui: Callable) -> None:
     paths.data_dir().mkdir(mode=0o700, parents=True)
     with closing(sqlite3.connect(history_file())) as connection:

@@ -224,6 +224,15 @@ def test_a_file_that_is_damaged_after_its_first_page_is_named(tmp_path: Path):
             assert "move the file away" in damaged.value.remedy
 
 
+def test_what_is_no_database_is_damage_to_who_only_reads(tmp_path: Path):
+    path = tmp_path / "history.sqlite3"
+    path.write_text("not a database, and long enough to be read as one " * 20)
+    with pytest.raises(HistoryDamagedError, match="not a database") as damaged:
+        Database.open_to_read(path)
+    assert str(path) in damaged.value.message
+    assert "move the file away" in damaged.value.remedy
+
+
 def test_text_that_is_none_is_damage(database: Database):
     add(JobStore(database), "a")
     database.connection.execute("UPDATE jobs SET params = CAST(x'ff' AS TEXT)")

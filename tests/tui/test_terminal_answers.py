@@ -126,7 +126,14 @@ def test_the_input_ends_with_what_was_held_back() -> None:
 
 
 @pytest.mark.parametrize(
-    "environment", [{"TERM": "linux"}, {"TERM": "xterm", "TERM_PROGRAM": "Apple_Terminal"}]
+    "environment",
+    [
+        {},
+        {"TERM": "dumb"},
+        {"TERM": "unknown"},
+        {"TERM": "linux"},
+        {"TERM": "xterm", "TERM_PROGRAM": "Apple_Terminal"},
+    ],
 )
 def test_a_terminal_that_prints_what_it_does_not_know_is_asked_nothing(
     environment: dict[str, str],
