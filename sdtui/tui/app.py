@@ -104,7 +104,13 @@ class SdtuiApp(TypedInOrder[None]):
     def _expect_another_terminal(self) -> None:
         """A session of tmux may go on in a terminal that knows none of the pictures sent before."""
         if os.environ.get("TMUX"):
-            self.app_resume_signal.publish(self)
+            self.run_worker(self._meet_the_terminal(), group="tmux")
+
+    async def _meet_the_terminal(self) -> None:
+        """Send pictures again, once it is known what this terminal can show."""
+        if self.main.is_filled:
+            await self.main.run_view.preview.ask_tmux()
+        self.app_resume_signal.publish(self)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
         """No other screen comes over the sentence about a terminal that is too small."""

@@ -135,8 +135,8 @@ class EngineBridge:
     `running` is the job that runs, whoever asked for it; `waiting` are those asked for here that
     have not begun. `watchers` are told what `target` is told, but for previews and steps. `queue`
     is the newest that is known of the whole queue. An engine that `is_stopped` had said that it
-    would end: another one is started when it is asked for something here, or found when it is
-    started elsewhere.
+    would end: another one is started when the user wants one here, or found when it is started
+    elsewhere.
     """
 
     def __init__(
@@ -182,11 +182,16 @@ class EngineBridge:
             self._wanted.clear()
             delay = min(delay * 2, LAST_RETRY_SECONDS)
 
+    def want_engine(self) -> None:
+        """Start one again after the last one was stopped."""
+        if self.is_stopped:
+            self.is_stopped = False
+            self._wanted.set()
+
     async def submit(self, params: GenerationParams, count: int = 1) -> bool:
         """Queue generations. False while no engine is connected."""
         client = self.client
         if client is None:
-            self._want_engine()
             return False
         # The folder may be on a disk that takes its time.
         model = await asyncio.to_thread(catalogue.from_anywhere, params.model)
@@ -213,7 +218,7 @@ class EngineBridge:
         """Bring a model into memory."""
         client = self.client
         if client is None:
-            self._want_engine()
+            self.want_engine()
         else:
             model = await asyncio.to_thread(catalogue.from_anywhere, model)
             await client.load_model(model, device=wanted_device(), dtype=wanted_dtype())
@@ -251,12 +256,6 @@ class EngineBridge:
         if client is not None:
             self.is_stopped = client.status is not None and client.status.state == "stopping"
             await client.close()
-
-    def _want_engine(self) -> None:
-        """Start one again after the last one was stopped."""
-        if self.is_stopped:
-            self.is_stopped = False
-            self._wanted.set()
 
     def _route(self, event: Event) -> None:
         if isinstance(event, JobEvent) and not self._follow_job(event):

@@ -77,6 +77,7 @@ class TerminalDriver(LinuxDriver):
         self._in_transit = InTransit()
         self._answers = threading.Condition()
         self._unanswered = 0
+        self._asked_at = monotonic()
         self._asks = False
         self._is_gone = False
         self._is_away = False
@@ -233,6 +234,7 @@ class TerminalDriver(LinuxDriver):
 
     def _ask_if_worth_it(self) -> None:
         if self._asks and self._in_transit.wants_to_ask:
+            self._give_up_the_lost()
             self._in_transit.asked()
             self._ask()
 
@@ -240,7 +242,18 @@ class TerminalDriver(LinuxDriver):
         """Ask the terminal, behind all that is written, whether it is well."""
         with self._answers:
             self._unanswered += 1
+            self._asked_at = monotonic()
         self._output.write(QUESTION)
+
+    def _give_up_the_lost(self) -> None:
+        """Expect no answers any more that have been on the way for so long.
+
+        Not when it is asked again: both answers may come then, the first one late, and the second
+        would be taken for one to the next question.
+        """
+        with self._answers:
+            if monotonic() - self._asked_at > _ASK_AGAIN_SECONDS:
+                self._unanswered = 0
 
     def _well(self) -> None:
         """The terminal has said that it is well, says the thread of the input."""
@@ -267,6 +280,7 @@ class TerminalDriver(LinuxDriver):
         """Wait for all answers that are on the way: later, the shell would take them for typed."""
         self._asks = False
         if self._in_transit.has_answered and not self._is_gone:
+            self._give_up_the_lost()
             self._ask()
             with self._answers:
                 self._answers.wait_for(lambda: not self._unanswered, _LAST_ANSWER_SECONDS)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from sdtui.errors import EngineError, ParameterError
 from sdtui.protocol.events import ComponentLoading, StepCompleted, Trouble
-from sdtui.tui import cpu_share
+from sdtui.tui import cpu_share, model_description
 from sdtui.tui.messages import ModelDescribed
-from sdtui.tui.model_description import describe
-from tests.tui.fake_engine import SAVED_PATH, FakeEngineClient, idle_status, step
+from sdtui.tui.model_description import ModelDescription, describe
+from tests.tui.fake_engine import SAVED_PATH, FakeEngineClient, idle_status, past_pictures, step
 from tests.tui.stage import Stage, opened, params
 
 
@@ -413,6 +415,51 @@ async def test_an_engine_that_was_stopped_stays_so_until_something_is_asked_for(
         await stage.until_shown("done in")
 
 
+async def test_enter_starts_a_stopped_engine_also_where_no_picture_can_be_asked_for() -> None:
+    async with opened(size=(100, 30)) as stage:
+        looked = stop_engine(stage)
+        await stage.until_shown("engine ○ stopped: ⏎ starts it")
+        await stage.press("enter")
+        await stage.until_shown("is empty. Say what to draw")
+        await stage.until_shown("ready")
+        assert "start" in looked
+
+
+async def test_all_that_is_asked_for_before_the_engine_is_there_is_made_in_that_order() -> None:
+    async with opened() as stage:
+        stop_engine(stage)
+        await stage.until_shown("stopped")
+        can_start = asyncio.Event()
+
+        async def connect() -> FakeEngineClient:
+            await can_start.wait()
+            return stage.engine
+
+        stage.main.bridge._connect = connect
+        for prompt in "abcd":
+            stage.main.prompt.replace_text(prompt)
+            await stage.press("enter")
+        await stage.press("escape")
+        await stage.until_shown("3 still asked for")
+        can_start.set()
+        await stage.until(lambda: len(stage.engine.submitted()) == 3)
+        assert [asked.prompt for asked in stage.engine.submitted()] == ["a", "b", "c"]
+
+
+async def test_what_the_history_asks_for_again_starts_no_engine_that_was_stopped() -> None:
+    engine = FakeEngineClient(pictures=past_pictures(2))
+    async with opened(engine, start=params(), size=(120, 40)) as stage:
+        await stage.press("f3")
+        await stage.until_shown("history ·")
+        looked = stop_engine(stage)
+        await stage.until_shown("engine ○ stopped")
+        await stage.press("r")
+        await stage.until_shown("The engine is not there")
+        before = len(looked)
+        await stage.until(lambda: len(looked) > before, "another look")
+        assert "start" not in looked
+
+
 async def test_a_model_that_is_chosen_starts_an_engine_that_was_stopped() -> None:
     async with opened(start=params()) as stage:
         looked = stop_engine(stage)
@@ -469,6 +516,36 @@ async def test_an_untouched_screen_begins_with_the_model_that_the_engine_holds()
         await stage.until(engine.submitted)
         assert engine.submitted()[0].model == "mine"
         assert not [call for call in engine.calls if call[0] == "load_model"]
+
+
+@pytest.mark.parametrize("runs", [False, True])
+@pytest.mark.usefixtures("_another_model")
+async def test_that_model_comes_with_what_suits_it_also_where_a_prompt_is_begun_meanwhile(
+    monkeypatch: pytest.MonkeyPatch, runs: bool
+) -> None:
+    can_be_read = Event()
+    read = model_description.describe
+
+    def describe_late(model: str) -> ModelDescription:
+        if model == "mine":
+            can_be_read.wait()
+        return read(model)
+
+    monkeypatch.setattr(model_description, "describe", describe_late)
+    engine = FakeEngineClient(status=idle_status(model="mine"), stop_after=12)
+    async with opened(engine, size=(100, 30)) as stage:
+        values = stage.main.panel.settings.values
+        try:
+            await stage.type("a")
+            assert (values["model"], values["width"]) == ("pocket", 128)
+            if runs:
+                engine.run("begun-elsewhere", params(model="mine"))
+                await stage.until_shown("12/25")
+        finally:
+            can_be_read.set()
+        await stage.until_shown("512 px")
+        assert stage.main.prompt.text == "a"
+        assert (values["model"], values["width"], values["guidance_scale"]) == ("mine", 512, 7.5)
 
 
 @pytest.mark.usefixtures("_another_model")

@@ -36,7 +36,7 @@ _SETTLING_SECONDS = 0.1
 """Words that are typed and a choice that moves on are followed once they rest this long."""
 
 _LONGEST_PROMPT = 200
-_NO_ENGINE = "The engine is not there yet"
+_NO_ENGINE = "The engine is not there"
 
 _NOTHING_YET = (
     "No pictures yet",

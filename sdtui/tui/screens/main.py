@@ -51,7 +51,7 @@ class MainScreen(ModelScreen):
     ) -> None:
         super().__init__(start)
         self._connect = connect
-        self._awaiting_engine: tuple[GenerationParams, int] | None = None
+        self._awaiting_engine: list[tuple[GenerationParams, int]] = []
         self._pane_names_the_engine = False
 
     def on_mount(self) -> None:
@@ -140,15 +140,15 @@ class MainScreen(ModelScreen):
     @on(EngineConnected)
     def _engine_is_there(self, message: EngineConnected) -> None:
         status = message.status
-        waiting, self._awaiting_engine = self._awaiting_engine, None
+        waiting, self._awaiting_engine = self._awaiting_engine, []
         if self._pane_names_the_engine:
             self._pane_names_the_engine = False
             self.run_view.preview.clear()
             self._invite()
         if status is not None:
             self.run_view.show(status)
-        if waiting is not None:
-            self.ask(self._submit(*waiting))
+        if waiting:
+            self.ask(self._submit_all(waiting))
         elif status is not None:
             self._begin_with(status)
 
@@ -200,6 +200,10 @@ class MainScreen(ModelScreen):
 
     # Requests ----------------------------------------------------------------------------------
 
+    async def _submit_all(self, waiting: list[tuple[GenerationParams, int]]) -> None:
+        for params, count in waiting:
+            await self._submit(params, count)
+
     async def _submit(self, params: GenerationParams, count: int) -> None:
         try:
             was_sent = await self.bridge.submit(params, count)
@@ -211,7 +215,7 @@ class MainScreen(ModelScreen):
             if was_sent:
                 self._tell_of_waiting()
             else:
-                self._awaiting_engine = params, count
+                self._awaiting_engine.append((params, count))
                 words = "starts as soon as the engine is there"
                 self.status.note(lambda: words if self._awaiting_engine else "")
 
@@ -248,6 +252,8 @@ class MainScreen(ModelScreen):
 
     def action_generate(self) -> None:
         """Submit the prompt with the settings as they stand."""
+        # An engine that was stopped starts also where the prompt or a setting is impossible.
+        self.bridge.want_engine()
         try:
             params = self.panel.settings.params(self.prompt.text, self.negative.text)
         except ParameterError as error:
@@ -260,8 +266,9 @@ class MainScreen(ModelScreen):
         if self.bridge.running or self.bridge.waiting:
             self.ask(self.bridge.stop())
         elif self._awaiting_engine:
-            self._awaiting_engine = None
-            self.status.note("nothing is asked for any more")
+            self._awaiting_engine.pop()
+            left = len(self._awaiting_engine)
+            self.status.note(f"{left} still asked for" if left else "nothing is asked for any more")
         else:
             self.status.note(
                 lambda: "" if self.bridge.running or self.bridge.waiting else "nothing runs"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 from textual import on
@@ -70,13 +70,14 @@ class ModelScreen(FullPreview):
 
     def _adopt_model(self, model: str) -> None:
         """Begin with the model that the engine holds in place of the one that would be loaded."""
-        if model != self.panel.settings.values["model"]:
-            self.panel.settings.begin_with(model=model)
-            self.panel.refresh()
-            self._describe_model(self._begin_with_model)
+        values = self.panel.settings.values
+        if model != values["model"]:
+            self._read_model(model, partial(self._begin_with_model, dict(values)))
 
     def _describe_model(self, use: Callable[[ModelDescription], None] | None = None) -> None:
-        model = self.panel.settings.values["model"]
+        self._read_model(self.panel.settings.values["model"], use)
+
+    def _read_model(self, model: str, use: Callable[[ModelDescription], None] | None) -> None:
         self.run_worker(partial(self._read_description, model, use), thread=True, group="model")
 
     def _read_description(self, model: str, use: Callable[[ModelDescription], None] | None) -> None:
@@ -87,26 +88,24 @@ class ModelScreen(FullPreview):
             self.app.call_from_thread(use, description)
         self.post_message(ModelDescribed(description))
 
-    def _begin_with_model(self, description: ModelDescription) -> None:
-        if self.is_untouched and self.panel.settings.holds("model", description.model):
-            self.panel.settings.begin_with(**self._suiting(description))
-            self.panel.refresh()
+    def _begin_with_model(self, before: dict[str, Any], description: ModelDescription) -> None:
+        """Take the model and what suits it at once, unless the settings are others by now.
 
-    def _suiting(self, description: ModelDescription) -> dict[str, float]:
-        values: dict[str, float] = {}
-        if description.native_size:
-            values["width"], values["height"] = description.native_size
-        # A change of guidance is for the picture that is being made, if there is one.
-        if description.native_guidance is not None and not self.bridge.running:
-            values["guidance_scale"] = description.native_guidance
-        return values
+        A prompt that is begun meanwhile is as well drawn by that model.
+        """
+        settings = self.panel.settings
+        if settings.values == before:
+            settings.begin_with(model=description.model, **_suiting(description))
+            self.panel.refresh()
 
     def _use_model(self, description: ModelDescription) -> None:
         """Give a chosen model what suits it; load it unless that would download it unasked."""
         if not self.panel.settings.holds("model", description.model):
             return
-        for field, value in self._suiting(description).items():
-            self.panel.update(field, value)
+        for field, value in _suiting(description).items():
+            # A change of guidance is for the picture that is being made, if there is one.
+            if field != "guidance_scale" or not self.bridge.running:
+                self.panel.update(field, value)
         if description.counter:
             self._load_model()
         else:
@@ -121,3 +120,12 @@ class ModelScreen(FullPreview):
             self.show_negative(False)
             self.prompt.replace_text(random.choice(known))
             self.prompt.focus()
+
+
+def _suiting(description: ModelDescription) -> dict[str, float]:
+    values: dict[str, float] = {}
+    if description.native_size:
+        values["width"], values["height"] = description.native_size
+    if description.native_guidance is not None:
+        values["guidance_scale"] = description.native_guidance
+    return values

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from time import monotonic
 
 from textual import events
@@ -136,13 +136,15 @@ class Preview(Container):
             self.link.round_trip = monotonic() - self._asked_at
         if answers.is_complete and os.environ.get("TMUX"):
             # tmux has answered with its own name.
-            self.run_worker(partial(self._ask_tmux, answers), thread=True, group="tmux")
+            self._told = replace(answers, name=self._told.name)
+            self.run_worker(self.ask_tmux(), group="tmux")
         else:
             self._use(answers)
 
-    def _ask_tmux(self, answers: TerminalAnswers) -> None:
-        answers = replace(answers, name=outer_terminal())
-        self.app.call_from_thread(self._use, answers)
+    async def ask_tmux(self) -> None:
+        """Ask tmux which terminal it is attached to now, and show pictures as that one can."""
+        name = await asyncio.to_thread(outer_terminal)
+        self._use(replace(self._told, name=name))
 
     def _use(self, answers: TerminalAnswers) -> None:
         if answers.is_complete and answers.name != self._asked_kitty:
