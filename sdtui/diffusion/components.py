@@ -108,8 +108,10 @@ def load(
 ) -> LoadedComponents:
     """Load a model by its catalogue name, folder or hub id.
 
-    Everything is checked before the first weight is read, but for how the tokenizer fits, which
-    it tells once it is there. Raises `ModelError` naming the file at fault and what to do about it.
+    What the configurations and the headers of the weights tell is checked before the first part is
+    read, and how the tokenizer fits the text encoder before the large ones are. Reading them finds
+    damage to the tokenizer, tensors that are missing or have another shape, and a device without
+    room. Raises `ModelError` naming the file at fault and what to do about it.
     """
     started = time.perf_counter()
     _silence_libraries()
@@ -151,9 +153,10 @@ def load(
         parameters += end.parameters
         size += end.size
         parts[component] = part
+        if component == "text_encoder":
+            _check_tokenizer(folder, parts["tokenizer"], part)
         on_progress(end)
 
-    _check_tokenizer(folder, parts["tokenizer"], parts["text_encoder"])
     return LoadedComponents(
         model=model,
         folder=folder,

@@ -8,6 +8,7 @@ import sys
 
 import torch
 
+from sdtui import params
 from sdtui.diffusion.memory import is_out_of_memory
 from sdtui.errors import ModelError
 
@@ -30,7 +31,9 @@ _FAILED_LIBRARIES = (
 )
 """What the CUDA libraries say, in a plain RuntimeError, when the device failed beneath them."""
 
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+_DTYPES: dict[str, torch.dtype] = {
+    name: getattr(torch, name) for name in params.DTYPES if name != "auto"
+}
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -108,11 +111,11 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     """
     if name == "auto":
         return torch.float32 if device.type == "cpu" else torch.float16
-    if name not in DTYPES:
+    if name not in _DTYPES:
         raise ModelError(
-            "Unknown precision", f"{name!r} is no dtype.", f"Choose auto, {', '.join(DTYPES)}."
+            "Unknown precision", f"{name!r} is no dtype.", f"Choose {', '.join(params.DTYPES)}."
         )
-    return DTYPES[name]
+    return _DTYPES[name]
 
 
 def dtype_name(dtype: torch.dtype) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import stat
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +37,8 @@ _ARCHITECTURES = {
 
 _PICKLES = (".bin", ".ckpt", ".pt", ".pth")
 _LONGEST_HEADER = 100_000_000
+_NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""What is found behind a link that leads nowhere."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,9 @@ def check_components(folder: Path, names: Collection[str]) -> None:
         config = read_json(path)
         named = config.get(field)
         classes = named if isinstance(named, list) else [named]
-        if named is not None and not all(name in allowed for name in classes):
+        if named is not None and not all(
+            isinstance(name, str) and name in allowed for name in classes
+        ):
             raise ModelError(
                 "Not a Stable Diffusion 1.x model",
                 f"{path} names {named} as its class; sdtui runs {' or '.join(sorted(allowed))}.",
@@ -194,9 +200,9 @@ def check_safetensors(path: Path) -> None:
         ends = [
             entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"
         ]
+        expected = 8 + header_size + max(ends, default=0)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise _damaged(path, "Its header is no safetensors header.") from error
-    expected = 8 + header_size + max(ends, default=0)
     if size != expected:
         raise _damaged(path, f"It has {size:,} bytes and should have {expected:,}.")
 
@@ -246,13 +252,25 @@ def list_files(folder: Path) -> set[str]:
     """
     names = _files(folder)
     for component in COMPONENTS:
-        if (folder / component).is_dir():
-            names |= {f"{component}/{name}" for name in _files(folder / component)}
+        names |= {f"{component}/{name}" for name in _files(folder / component)}
     return names
 
 
 def _files(folder: Path) -> set[str]:
+    """The names of the files in a folder, none where there is no folder."""
     try:
-        return {path.name for path in folder.iterdir() if path.is_file()}
+        return {path.name for path in folder.iterdir() if _is_file(path)}
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
     except OSError as error:
         raise _unreadable(folder, error) from error
+
+
+def _is_file(path: Path) -> bool:
+    """As `Path.is_file`, which from Python 3.14 on says no also where it may not look."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        if error.errno not in _NOTHING_THERE:
+            raise
+        return False

@@ -120,14 +120,14 @@ class PreviewDecoder:
 
     def _by_the_vae(self, denoised: torch.Tensor) -> PreviewFrame | None:
         """The frame, or None where there is no memory to decode it in one piece."""
-        latents = denoised.to(self._vae.dtype) / self._vae.config.scaling_factor
         try:
+            latents = denoised.to(self._vae.dtype) / self._vae.config.scaling_factor
             rgb = _shrink(self._vae.decode(latents, return_dict=False)[0].float())
             return _frame(rgb, "vae")
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-        self._too_many_latents = min(self._too_many_latents, latents[0, 0].numel())
+        self._too_many_latents = min(self._too_many_latents, denoised[0, 0].numel())
         free_memory()
         return None
 
@@ -171,7 +171,7 @@ def latent_to_rgb(vae: AutoencoderKL) -> tuple[torch.Tensor, torch.Tensor]:
 
     Returns factors, (latent_channels, 3), and bias, (3,), float32 on the VAE's device: the
     published ones for the VAE of Stable Diffusion 1.x, otherwise fitted to this VAE, on the CPU
-    where its own device has no memory left for that.
+    where another device, its own one, has no memory left for that.
     """
     if is_sd_1_vae(vae):
         return (
@@ -181,7 +181,7 @@ def latent_to_rgb(vae: AutoencoderKL) -> tuple[torch.Tensor, torch.Tensor]:
     try:
         return fit_latent_to_rgb(vae)
     except Exception as error:
-        if not is_out_of_memory(error):
+        if vae.device.type == "cpu" or not is_out_of_memory(error):
             raise
     free_memory()
     twin = AutoencoderKL.from_config(vae.config)

@@ -141,20 +141,47 @@ class Dispatcher:
         job = self._at_hand(request.job_id)
         if job is self._job:
             if not job.cancelled:
-                # A worker whose device hangs reads no request, or never comes to heed it.
-                seconds = max(self._patience.cancel, _SLOWEST_STEPS * job.slowest_step)
-                asyncio.get_running_loop().call_later(seconds, self._enforce, job, seconds)
+                self._expect_end(job)
             job.cancelled = True
             self._worker.send(request)
             self._saver.cancel()
             return
         self._queue.cancel(job)
+        if (load := self._models.unanswered) and self._models.serves(job):
+            # That may be why nobody waits for it any more; a model that goes on coming is kept.
+            self._expect_end(load)
         self._emit(JobCancelled(job_id=job.id, completed=0, count=0), job)
         self._proceed()
 
-    def _enforce(self, job: Job, seconds: float) -> None:
-        """Take the worker away from a job that was cancelled so long ago and still computes."""
-        if job is self._job and job.image is None:
+    def _expect_end(self, given_up: Job | LoadModel) -> None:
+        """Have the worker replaced in a while if it hangs in what was given up.
+
+        One whose device hangs reads no request, or never comes to heed it.
+        """
+        seconds = self._patience.cancel
+        if isinstance(given_up, Job):
+            seconds = max(seconds, _SLOWEST_STEPS * given_up.slowest_step)
+        asyncio.get_running_loop().call_later(
+            seconds, self._enforce, given_up, seconds, self._worker.memory_pages
+        )
+
+    def _enforce(self, given_up: Job | LoadModel, seconds: float, memory: int | None) -> None:
+        """Replace the worker that is still at this, unless it is slow and does not hang.
+
+        A step may take minutes on a CPU, whose worker is watched all the while; a download ends by
+        itself; and while a model is read, the worker's memory is not what it was at the last look.
+        """
+        if given_up is not self._models.unanswered and (
+            given_up is not self._job or self._job.image is not None
+        ):
+            return
+        if self._job is not None and self._job.is_drawing:
+            is_slow = self._models.is_on_cpu
+        else:
+            is_slow = self._models.is_downloading or self._worker.memory_pages != memory
+        if is_slow:
+            self._expect_end(given_up)
+        else:
             self._worker.replace(deaf(seconds))
 
     def adjust(self, request: Adjust) -> None:
@@ -172,6 +199,8 @@ class Dispatcher:
                 "The model is loaded when a picture is made with it",
                 "Jobs run or wait, and bring their own models.",
             )
+        if load := self._models.unanswered:
+            self._expect_end(load)
         self._models.wanted = request
         self._trouble = None
         self._proceed()

@@ -133,6 +133,7 @@ class Job:
         self.is_drawing = False
         self.adjustments = []
         self.completed = self.count = 0
+        self.slowest_step = 0.0
         self._begin(position=0)
 
     def wait_at(self, position: int) -> None:

@@ -16,8 +16,9 @@ from pathlib import Path
 from sdtui import paths
 from sdtui.errors import EngineError
 
-_LOCK_SECONDS = 10.0
-"""How long a new engine waits for one that is ending."""
+_LOCK_SECONDS = 15.0
+"""How long a new engine waits for one that is ending: longer than a worker that was killed and does
+not end, and then clients that do not read, can hold that one up."""
 
 
 class AnotherEngineServesError(EngineError):

@@ -23,7 +23,7 @@ from sdtui.diffusion.devices import dtype_name, memory_in_use
 from sdtui.diffusion.guidance import Guidance
 from sdtui.diffusion.hub import DownloadProgress
 from sdtui.diffusion.latents import InitialLatents
-from sdtui.diffusion.memory import is_out_of_memory
+from sdtui.diffusion.memory import free_memory, is_out_of_memory
 from sdtui.diffusion.pipeline import DenoisingStart, TokenizedPrompts, text_to_image
 from sdtui.diffusion.preview import PreviewDecoder, PreviewFrame
 from sdtui.diffusion.prompt import EncodedPrompts, TokenizedPrompt
@@ -251,12 +251,7 @@ def _step_completed(
     frame: PreviewFrame | None = None
     latents: PreviewFrame | None = None
     if previews is not None and _preview_is_due(step, seconds, params, control, previews):
-        with_latents = control.credit.take_latents()
-        frame = previews.decode(
-            step.denoised, seconds, params.preview_every, with_latents=with_latents
-        )
-        if with_latents:
-            latents = previews.in_colours(step.latent_model_input)
+        frame, latents = _preview(step, seconds, params, control, previews)
     yield StepCompleted(
         job_id=job_id,
         step_index=step.step_index,
@@ -280,6 +275,30 @@ def _step_completed(
             rgb=frame.rgb,
             latents=_latents_frame(latents) if latents else None,
         )
+
+
+def _preview(
+    step: DenoisingStep,
+    seconds: float,
+    params: GenerationParams,
+    control: JobControl,
+    previews: PreviewDecoder,
+) -> tuple[PreviewFrame | None, PreviewFrame | None]:
+    """x0, and x_t where it is wanted; where they find no memory, the credit counts later."""
+    with_latents = control.credit.take_latents()
+    try:
+        return (
+            previews.decode(
+                step.denoised, seconds, params.preview_every, with_latents=with_latents
+            ),
+            previews.in_colours(step.latent_model_input) if with_latents else None,
+        )
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+    free_memory()
+    control.credit.grant(latents=with_latents)
+    return None, None
 
 
 def _latents_frame(frame: PreviewFrame) -> LatentsFrame:

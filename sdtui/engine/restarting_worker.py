@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from sdtui.engine.exit_causes import SEE_THE_LOG, ExitCause
 from sdtui.engine.patience import Patience
 from sdtui.engine.worker_process import WorkerProcess
-from sdtui.engine.worker_watch import replace_if_stuck
+from sdtui.engine.worker_watch import memory_pages, replace_if_stuck
 from sdtui.protocol.events import ImageDecoded, WorkerEvent, WorkerReady
 from sdtui.protocol.requests import WorkerRequest
 
@@ -68,6 +68,11 @@ class RestartingWorker:
         """Ask the running worker for something."""
         if self._process is not None:
             self._process.send(request)
+
+    @property
+    def memory_pages(self) -> int | None:
+        """How much memory the running worker holds; None where the system does not tell."""
+        return memory_pages(self._process.pid) if self._process is not None else None
 
     def replace(self, cause: ExitCause) -> None:
         """End the running worker, for that cause; another one takes its place."""

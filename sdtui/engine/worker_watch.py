@@ -31,6 +31,18 @@ def process_state(pid: int) -> ProcessState | None:
     return ProcessState(fields[0], int(fields[11]) + int(fields[12]))
 
 
+def memory_pages(pid: int) -> int | None:
+    """How much memory a process holds; None where it is gone or the system is not Linux.
+
+    It changes all the while that a model is read, and not while a device is waited for, though that
+    may take CPU time.
+    """
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return None
+
+
 async def replace_if_stuck(
     process: WorkerProcess, is_drawing: Callable[[], bool], patience: Patience
 ) -> None:

@@ -103,6 +103,14 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda m: change_json(m / "unet" / "config.json", _class_name="UNet3DConditionModel"),
         "UNet3DConditionModel",
     ),
+    "a text encoder of no class": (
+        lambda m: change_json(m / "text_encoder" / "config.json", architectures=[{}]),
+        "text_encoder/config.json",
+    ),
+    "a vae of no class": (
+        lambda m: change_json(m / "vae" / "config.json", _class_name={"a": "b"}),
+        "vae/config.json",
+    ),
     "a picture scaled by nothing": (
         lambda m: change_json(m / "vae" / "config.json", scaling_factor=0),
         "scaling_factor",

@@ -142,8 +142,9 @@ def test_a_truncated_weights_file_is_named_with_its_length(model: Path, keep: in
         lambda content: content[:8] + b"no JSON at all" + content[22:],
         lambda content: (2).to_bytes(8, "little") + b"[]",
         lambda content: (9).to_bytes(8, "little") + b'{"a": {}}',
+        lambda content: (34).to_bytes(8, "little") + b'{"a":{"data_offsets":[0, "many"]}}',
     ],
-    ids=["longer", "absurd header", "broken header", "no object", "no offsets"],
+    ids=["longer", "absurd header", "broken header", "no object", "no offsets", "no numbers"],
 )
 def test_a_damaged_header_is_noticed(model: Path, damage: Callable[[bytes], bytes]) -> None:
     path = model / "vae" / "diffusion_pytorch_model.safetensors"
@@ -302,6 +303,30 @@ def test_a_folder_that_may_not_be_looked_into_is_not_taken_for_an_empty_one(
     assert f"{model / 'vae'}: Permission denied" in refusal(model).message
 
 
+def test_a_folder_that_may_be_listed_and_not_entered_is_not_taken_for_an_incomplete_one(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = os.stat
+
+    def look(path: Any, **options: Any) -> os.stat_result:
+        if Path(str(path)).parent == model / "vae":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return found(path, **options)
+
+    monkeypatch.setattr(os, "stat", look)
+    # As these are on Python 3.14.
+    monkeypatch.setattr(Path, "is_file", os.path.isfile)
+    monkeypatch.setattr(Path, "is_dir", os.path.isdir)
+
+    assert f"{model / 'vae'}: Permission denied" in refusal(model).message
+
+
+def test_a_link_that_leads_nowhere_is_no_file_of_the_model(model: Path) -> None:
+    (model / "unet" / "round.json").symlink_to("round.json")
+    (model / "unet" / "gone.json").symlink_to("gone")
+    load(str(model), device="cpu")
+
+
 def test_json_that_is_nested_without_an_end_is_told_as_damage(model: Path) -> None:
     nested = b'{"a": ' * 100_000
     rewrite(model / UNET, len(nested).to_bytes(8, "little") + nested)
@@ -314,7 +339,13 @@ def test_json_that_is_nested_without_an_end_is_told_as_damage(model: Path) -> No
 def test_a_tokenizer_that_cuts_beyond_the_text_encoders_positions_is_refused(model: Path) -> None:
     change_json(model / "tokenizer" / "tokenizer_config.json", model_max_length=200)
 
-    assert "cuts at 200 tokens" in refusal(model).message
+    progress: list[Any] = []
+
+    with pytest.raises(ModelError, match="cuts at 200 tokens"):
+        load(str(model), device="cpu", on_progress=progress.append)
+
+    # The large parts have not been read by then.
+    assert {told.component for told in progress} == {"tokenizer", "text_encoder"}
 
 
 @pytest.mark.parametrize("device", ["tpu", "cuda:99", "", "meta"])

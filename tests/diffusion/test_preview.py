@@ -245,19 +245,45 @@ def test_what_is_not_about_memory_ends_a_frame_of_the_vae(
         previews.decode(LATENTS, 1.0)
 
 
-def test_a_device_without_memory_for_the_fitting_leaves_it_to_the_cpu(
-    components: LoadedComponents, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+def test_a_device_without_memory_for_the_fitting_leaves_it_to_the_cpu_if_that_is_another_one(
+    components: LoadedComponents, monkeypatch: pytest.MonkeyPatch, device: str
 ) -> None:
-    usual = PreviewDecoder(components.vae).decode(LATENTS)
+    usual = latent_to_rgb(components.vae)
     fit = preview.fit_latent_to_rgb
+    fitted = []
 
     def narrow(vae: AutoencoderKL) -> tuple[torch.Tensor, torch.Tensor]:
         if vae is components.vae:
             torch.empty(1 << 46)
-        return fit(vae)
+        fitted.append(fit(vae))
+        return fitted[-1]
 
     monkeypatch.setattr(preview, "fit_latent_to_rgb", narrow)
-    assert PreviewDecoder(components.vae).decode(LATENTS) == usual
+    where = property(lambda vae: torch.device(device if vae is components.vae else "cpu"))
+    monkeypatch.setattr(AutoencoderKL, "device", where)
+    if device == "cpu":
+        with pytest.raises(RuntimeError, match="memory"):
+            latent_to_rgb(components.vae)
+        assert not fitted
+    else:
+        moved = latent_to_rgb(components.vae)
+        torch.testing.assert_close(fitted[0], usual, rtol=1e-3, atol=1e-3)
+        assert {part.device.type for part in moved} == {device}
+
+
+def test_latents_that_find_no_memory_on_their_way_to_the_vae_are_drawn_in_colours(
+    components: LoadedComponents, previews: PreviewDecoder
+) -> None:
+    previews.vae_decoded(LATENTS, seconds=0.0)
+
+    class Narrow(torch.Tensor):
+        """Are not to be had in the precision of the VAE."""
+
+        def to(self, dtype: torch.dtype) -> torch.Tensor:
+            return torch.empty(1 << 46) if dtype == components.vae.dtype else super().to(dtype)
+
+    assert previews.decode(LATENTS.as_subclass(Narrow), 1.0).method == "linear"
 
 
 def test_a_vae_that_overflows_in_half_precision_is_fitted_all_the_same(

@@ -5,8 +5,9 @@ that step), `die-once=3` (the same, but only the first time that this engine's f
 `hang-once=3` (say and compute nothing more, the first time), `fetch=3` (seconds of waiting for the
 model's files), `hold=3` (wait before that step until this engine's folder holds a file `go`),
 `busy=3` (seconds of computing before the first step), `say=x` (a line for the log), `fail` (report
-an error), `noise` (draw what does not compress). A model that is called `held` is loaded when this
-engine's folder holds a file `go`.
+an error), `noise` (draw what does not compress). Three models take their time until this engine's
+folder holds a file `go`: `held` does nothing, `remote` is downloaded, and `filling` fills memory.
+One that is called `stuck` asks its device for ever, the first time.
 Every other picture is one grey of `params.seed`. With `--broken` it does not start until this
 engine's folder holds a file `mended`; with `--fleeting` it ends as soon as it is ready until then,
 and notes each time in a file `starts`.
@@ -14,18 +15,21 @@ and notes each time in a file `starts`.
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from sdtui.engine import log_file
 from sdtui.protocol.codec import Decoder, encode
 from sdtui.protocol.events import (
     ComponentLoading,
+    DownloadProgressed,
     GuidanceAdjusted,
     ImageDecoded,
     JobCancelled,
@@ -65,9 +69,10 @@ def is_mended() -> bool:
     return (Path(os.environ["SDTUI_HOME"]) / "mended").exists()
 
 
-def wait_to_go() -> None:
+def wait_to_go(meanwhile: Callable[[], object] = lambda: None) -> None:
     """Wait until this engine's folder holds a file `go`."""
     while not (Path(os.environ["SDTUI_HOME"]) / "go").exists():
+        meanwhile()
         time.sleep(0.01)
 
 
@@ -122,20 +127,28 @@ class FakeWorker:
                         self.work.put(request)
         os._exit(0)
 
-    def load(self, model: str, *, asked: bool = False) -> None:
+    def load(self, model: str, device: str, *, asked: bool = False) -> None:
         """Who asked for the model is answered also where it is loaded already."""
         if self.model != model:
+            if model == "remote":
+                self.say(DownloadProgressed(model=model, file="unet", received=1, total=2))
+                wait_to_go()
             self.say(ComponentLoading(model=model, component="unet", index=0, count=1))
             time.sleep(0.05)
             if model == "held":
                 wait_to_go()
+            if model == "filling":
+                memory: list[bytes] = []
+                wait_to_go(lambda: memory.append(bytes([1]) * 200_000))
+            if model == "stuck" and is_first_time():
+                compute(math.inf)
         elif not asked:
             return
         self.model = model
         self.say(
             ModelLoaded(
                 model=model,
-                device="cpu",
+                device="cpu" if device == "auto" else device,
                 device_name="fake",
                 dtype="float32",
                 parameters=1,
@@ -154,7 +167,7 @@ class FakeWorker:
         count = params.num_inference_steps
         self.say(JobStarted(job_id=job_id, params=params))
         time.sleep(float(orders.get("fetch", 0)))
-        self.load(params.model)
+        self.load(params.model, job.device)
         self.say(
             PromptTokenized(
                 job_id=job_id,
@@ -169,6 +182,7 @@ class FakeWorker:
         if "fail" in orders:
             self.say(JobFailed(job_id=job_id, title="It went wrong", remedy="Try another."))
             return
+        compute(float(orders.get("busy", 0)))
         for step_index in range(count):
             if job_id in self.cancelled:
                 self.say(JobCancelled(job_id=job_id, completed=step_index, count=count))
@@ -181,8 +195,6 @@ class FakeWorker:
                 signal.pause()
             if orders.get("hold") == str(step_index):
                 wait_to_go()
-            if step_index == 0:
-                compute(float(orders.get("busy", 0)))
             adjusted = self.guidance.pop(job_id, guidance)
             if adjusted != guidance:
                 guidance = adjusted
@@ -246,7 +258,7 @@ class FakeWorker:
             if isinstance(request, RunJob):
                 self.draw(request)
             else:
-                self.load(request.model, asked=True)
+                self.load(request.model, request.device, asked=True)
 
 
 if __name__ == "__main__":

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+import torch
 
 from sdtui.diffusion.components import LoadedComponents, load
-from sdtui.diffusion.preview import PreviewDecoder
+from sdtui.diffusion.preview import PreviewDecoder, PreviewFrame
 from sdtui.engine.inbox import JobControl
 from sdtui.engine.narration import run_job
 from sdtui.params import GenerationParams
 from sdtui.protocol.events import (
     DenoisingStarted,
     GuidanceAdjusted,
+    ImageDecoded,
     JobEvent,
     PreviewReady,
     PromptEncoded,
@@ -73,6 +75,35 @@ def test_previews_that_take_too_long_are_rarer_but_the_last_one_comes(
     # From the first step's, x0 and x_t, it is known what they take.
     made = previews_of(previews, components)
     assert [preview.step_index for preview in made] == [0, STEPS - 1]
+
+
+class NarrowPreviews(PreviewDecoder):
+    """Finds no memory for x_t, the first time."""
+
+    is_narrow = True
+
+    def in_colours(self, latents: torch.Tensor) -> PreviewFrame:
+        """The frame, or what there is instead."""
+        if self.is_narrow:
+            self.is_narrow = False
+            torch.empty(1 << 46)
+        return super().in_colours(latents)
+
+
+def test_a_preview_that_finds_no_memory_is_left_out_and_its_credit_serves_the_next_one(
+    components: LoadedComponents,
+) -> None:
+    params = GenerationParams(prompt="a red apple", num_inference_steps=4, width=64, height=64)
+    control = JobControl()
+    control.credit.grant(latents=True)
+    previews = NarrowPreviews(components.vae, ticking(0.0))
+    told = list(run_job(components, params, "job", control, previews))
+    made = [event for event in told if isinstance(event, PreviewReady)]
+    assert [(event.step_index, event.latents is not None) for event in made] == [
+        (1, True),
+        (3, False),
+    ]
+    assert isinstance(told[-1], ImageDecoded)
 
 
 def told_with_guidance_changed(
